@@ -1,0 +1,1 @@
+//! Cluster providers: native, kind, k3d and the current context.

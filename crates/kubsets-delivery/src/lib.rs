@@ -1,0 +1,1 @@
+//! Canary delivery: traffic drivers, the canary state machine, undo journal and watchdog.

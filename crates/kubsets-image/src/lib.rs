@@ -1,0 +1,1 @@
+//! OCI images from files and packages, without a container engine.

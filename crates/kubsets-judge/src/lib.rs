@@ -1,0 +1,1 @@
+//! Sequential tests that judge a canary: pure, no I/O.

@@ -1,0 +1,1 @@
+//! Access to a Kubernetes cluster: apply, wait, exec, logs, port-forward, preflight.

@@ -1,0 +1,1 @@
+//! What every service shares: traces, metrics, logs, health, graceful stop.

@@ -1,0 +1,3 @@
+//! Heartbeat CronJob of the demo stack: places a probe order and waits for it.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Node agent DaemonSet of the demo stack: telemetry of its node.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! End-to-end tests of kubsets on a real cluster.
+
+fn main() {}

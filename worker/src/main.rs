@@ -1,0 +1,3 @@
+//! Kafka worker of the demo stack: fulfils orders once.
+
+fn main() {}
