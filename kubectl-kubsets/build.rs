@@ -1,0 +1,38 @@
+//! Puts the commit and the compiler's version into the binary, for `version`.
+
+use std::path::Path;
+use std::process::Command;
+
+fn main() {
+    let commit =
+        std::env::var("KUBSETS_COMMIT").ok().or_else(|| output("git", &["rev-parse", "--short=12", "HEAD"]));
+    set("KUBSETS_BUILD_COMMIT", commit.as_deref().unwrap_or("unknown"));
+
+    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+    set("KUBSETS_BUILD_RUSTC", output(&rustc, &["--version"]).as_deref().unwrap_or("unknown"));
+
+    tell("rerun-if-env-changed=KUBSETS_COMMIT");
+    tell("rerun-if-changed=build.rs");
+    if let Some(folder) = output("git", &["rev-parse", "--absolute-git-dir"]) {
+        for file in ["HEAD", "logs/HEAD"] {
+            let path = Path::new(&folder).join(file);
+            if path.exists() {
+                tell(&format!("rerun-if-changed={}", path.display()));
+            }
+        }
+    }
+}
+
+fn output(program: &str, args: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(args).output().ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
+}
+
+fn set(name: &str, value: &str) {
+    tell(&format!("rustc-env={name}={value}"));
+}
+
+#[expect(clippy::print_stdout, reason = "standard output is how a build script talks to cargo")]
+fn tell(instruction: &str) {
+    println!("cargo::{instruction}");
+}

@@ -1,0 +1,67 @@
+//! The command line: types only, no work.
+
+mod examples;
+mod global;
+pub(crate) mod values;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+pub(crate) use global::GlobalArgs;
+
+/// File name of the binary.
+pub(crate) const BINARY: &str = "kubectl-kubsets";
+
+/// How a user types it.
+pub(crate) const AS_PLUGIN: &str = "kubectl kubsets";
+
+/// Order of the parts of a help text: examples come right after the purpose.
+const HELP_TEMPLATE: &str =
+    "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
+
+/// A cluster, a demo stack, and labs with a verdict: canaries judged on real traffic, in one plugin.
+#[derive(Debug, Parser)]
+#[command(name = BINARY, bin_name = AS_PLUGIN, version, propagate_version = true, disable_help_subcommand = true)]
+#[command(
+    after_help = "Exit codes: 0 pass, 1 verdict failed, 2 usage, 3 inconclusive, 4 skipped, 5 cluster or access, 6 timeout,\n\
+            7 cleanup incomplete, 130 interrupted."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Bring up a cluster with the demo stack, in one command
+    Up(crate::commands::up::Args),
+    /// Take away what `up` made and leave the machine as it was
+    Down(crate::commands::down::Args),
+    /// Say what each cluster provider needs and what is missing, with the fix
+    Doctor(crate::commands::doctor::Args),
+    /// Create and manage clusters
+    Cluster(crate::commands::cluster::Args),
+    /// Show versions of the plugin and of the cluster
+    Version(crate::commands::version::Args),
+    /// Set up shell completion, alone and through kubectl
+    Completion(crate::commands::completion::Args),
+    /// Commands that the plugin runs by itself
+    #[command(hide = true)]
+    Internal(crate::commands::internal::Args),
+}
+
+/// The whole command, with examples and the order of help.
+pub(crate) fn command() -> clap::Command {
+    examples::add(Cli::command().help_template(HELP_TEMPLATE), HELP_TEMPLATE)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_sound() {
+        super::command().debug_assert();
+    }
+}

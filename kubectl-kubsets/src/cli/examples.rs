@@ -1,0 +1,90 @@
+//! Examples: the first thing that a help text shows.
+
+/// Examples of one command: its path below the plugin, then lines of (what it is for, command).
+type Examples = (&'static [&'static str], &'static [(&'static str, &'static str)]);
+
+const EXAMPLES: &[Examples] = &[
+    (&[], &[("a cluster with the demo stack", "up")]),
+    (
+        &["up"],
+        &[("a cluster that suits this machine, and the stack", "up"), ("without questions", "up --yes")],
+    ),
+    (&["down"], &[("remove what up made", "down"), ("without a question", "down --yes")]),
+    (&["doctor"], &[("what is possible on this machine", "doctor"), ("for a script", "doctor -o json")]),
+    (
+        &["cluster"],
+        &[("a cluster with three nodes", "cluster create --nodes 3"), ("what there is", "cluster list")],
+    ),
+    (&["version"], &[("plugin and cluster", "version"), ("with commit and compiler", "version -o json")]),
+    (
+        &["completion"],
+        &[
+            ("let kubectl complete this plugin", "completion install-kubectl"),
+            (
+                "complete the binary itself in bash",
+                "completion bash > ~/.local/share/bash-completion/completions/kubectl-kubsets",
+            ),
+        ],
+    ),
+];
+
+/// Adds the examples and the help order to `command` and everything below it.
+pub(super) fn add(command: clap::Command, template: &'static str) -> clap::Command {
+    below(command, &mut Vec::new(), template)
+}
+
+fn below(command: clap::Command, path: &mut Vec<String>, template: &'static str) -> clap::Command {
+    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    let mut command = command.help_template(template);
+    if let Some(text) = text(path) {
+        command = command.before_help(text);
+    }
+    for name in names {
+        path.push(name.clone());
+        command = command.mut_subcommand(name, |sub| below(sub, path, template));
+        path.pop();
+    }
+    command
+}
+
+/// The examples of the command at `path`, as a block that ends with an empty line.
+pub(super) fn text(path: &[String]) -> Option<String> {
+    let (_, lines) =
+        EXAMPLES.iter().find(|(at, _)| at.len() == path.len() && at.iter().zip(path).all(|(a, b)| a == b))?;
+    let mut text = "Examples:\n".to_owned();
+    for (purpose, arguments) in *lines {
+        text.push_str(&format!("  # {purpose}\n  {} {arguments}\n", super::AS_PLUGIN));
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[test]
+    fn every_example_parses() {
+        for (_, lines) in EXAMPLES {
+            for (_, arguments) in *lines {
+                let words = arguments.split(" > ").next().unwrap_or_default().split_whitespace();
+                let words =
+                    std::iter::once(crate::cli::BINARY).chain(words.map(|word| word.trim_matches('\'')));
+                if let Err(error) = crate::cli::Cli::try_parse_from(words) {
+                    panic!("`{arguments}`: {error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_that_has_examples_exists() {
+        for (path, _) in EXAMPLES {
+            let mut command = &crate::cli::command();
+            for name in *path {
+                command = command.find_subcommand(name).unwrap_or_else(|| panic!("no command {path:?}"));
+            }
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! One module per command.
+
+pub(crate) mod cluster;
+pub(crate) mod completion;
+pub(crate) mod doctor;
+pub(crate) mod down;
+pub(crate) mod internal;
+pub(crate) mod up;
+pub(crate) mod version;
+
+use crate::app::App;
+use crate::cli::Command;
+use crate::ui::ExitCode;
+
+/// Runs one command.
+pub(crate) async fn run(app: &App, command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Up(args) => up::run(app, args).await,
+        Command::Down(args) => down::run(app, args).await,
+        Command::Doctor(args) => doctor::run(app, args).await,
+        Command::Cluster(args) => cluster::run(app, args).await,
+        Command::Version(args) => version::run(app, args).await,
+        Command::Completion(args) => completion::run(app, args),
+        Command::Internal(args) => internal::run(app, args).await,
+    }
+}

@@ -1,0 +1,19 @@
+//! Everything that a user sees: the only place that prints.
+
+mod error;
+mod exit;
+mod printer;
+mod progress;
+mod prompt;
+mod style;
+mod table;
+mod units;
+
+pub(crate) use error::{Failure, Hint, usage_error};
+pub use exit::ExitCode;
+pub(crate) use printer::{Format, Printer, PrinterOptions, init_logs, set_color};
+pub(crate) use progress::Step;
+pub(crate) use prompt::Risk;
+pub(crate) use style::{ColorChoice, Style, Tone};
+pub(crate) use table::{Cell, Table, cut};
+pub(crate) use units::{ago, bytes, duration, millis, percent};

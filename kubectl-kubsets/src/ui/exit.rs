@@ -1,0 +1,90 @@
+//! Exit codes: their numbers are an interface and change only with a major version.
+
+use serde::Serialize;
+
+/// How a command ended, as scripts see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[repr(u8)]
+pub enum ExitCode {
+    /// The command did what it was asked; a verdict, if any, is PASS.
+    Success = 0,
+    /// A verdict is FAIL: a canary was rolled back, `status` found trouble, a threshold was crossed.
+    VerdictFailed = 1,
+    /// Wrong arguments, an invalid lab or plan. Nothing was changed.
+    Usage = 2,
+    /// Too little evidence for a verdict.
+    Inconclusive = 3,
+    /// A need is missing, so nothing ran.
+    Skipped = 4,
+    /// No cluster, no access, or the cluster refused.
+    Cluster = 5,
+    /// A wait took longer than its limit.
+    Timeout = 6,
+    /// The verdict stands, but something could not be undone or removed.
+    CleanupIncomplete = 7,
+    /// Stopped by Ctrl-C or SIGTERM.
+    Interrupted = 130,
+}
+
+impl ExitCode {
+    /// Every code, in order.
+    pub const ALL: [Self; 9] = [
+        Self::Success,
+        Self::VerdictFailed,
+        Self::Usage,
+        Self::Inconclusive,
+        Self::Skipped,
+        Self::Cluster,
+        Self::Timeout,
+        Self::CleanupIncomplete,
+        Self::Interrupted,
+    ];
+
+    /// The number given to the shell.
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// One sentence for the documentation.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Success => "done; a verdict, if there is one, is PASS (a canary was promoted)",
+            Self::VerdictFailed => {
+                "the verdict is FAIL: a canary was rolled back, `status` found trouble, a threshold was crossed"
+            }
+            Self::Usage => "wrong arguments or an invalid plan; nothing was changed",
+            Self::Inconclusive => "too little evidence for a verdict",
+            Self::Skipped => "a need is missing, so nothing ran",
+            Self::Cluster => "no cluster, no access, or the cluster refused",
+            Self::Timeout => "a wait took longer than its limit",
+            Self::CleanupIncomplete => "something could not be undone or removed",
+            Self::Interrupted => "interrupted by Ctrl-C or SIGTERM",
+        }
+    }
+}
+
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        Self::from(code.number())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ExitCode;
+
+    #[test]
+    fn numbers_are_the_documented_ones() {
+        let numbers: Vec<u8> = ExitCode::ALL.iter().map(|code| code.number()).collect();
+        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 130]);
+    }
+
+    #[test]
+    fn every_meaning_is_distinct() {
+        let mut meanings: Vec<_> = ExitCode::ALL.iter().map(|code| code.meaning()).collect();
+        meanings.sort_unstable();
+        meanings.dedup();
+        assert_eq!(meanings.len(), ExitCode::ALL.len());
+    }
+}

@@ -1,0 +1,8 @@
+//! The command line as a user meets it, without a cluster: exit code, standard output and standard error
+//! together. Nothing here depends on the machine.
+
+mod bad_input;
+mod completion;
+mod help;
+mod run;
+mod version;

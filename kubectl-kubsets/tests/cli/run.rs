@@ -1,0 +1,65 @@
+//! Runs the binary in clean surroundings.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// A home of its own, no kubeconfig, no terminal, plain ASCII.
+pub(crate) struct Surroundings {
+    home: TempDir,
+}
+
+impl Surroundings {
+    pub(crate) fn new() -> Self {
+        Self { home: tempfile::tempdir().expect("a temporary folder can be made") }
+    }
+
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Runs the binary under its own name.
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
+        self.run_as(Path::new(env!("CARGO_BIN_EXE_kubectl-kubsets")), args)
+    }
+
+    /// Runs the binary under another name, by a symlink in the home folder.
+    pub(crate) fn run_named(&self, name: &str, args: &[&str]) -> Output {
+        let link: PathBuf = self.home.path().join(name);
+        if !link.exists() {
+            std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_kubectl-kubsets"), &link)
+                .expect("a link can be made");
+        }
+        self.run_as(&link, args)
+    }
+
+    fn run_as(&self, program: &Path, args: &[&str]) -> Output {
+        Command::new(program)
+            .args(args)
+            .env_clear()
+            .env("HOME", self.home.path())
+            .env("PATH", "/usr/bin:/bin")
+            .env("LC_ALL", "C")
+            .env("KUBECONFIG", self.home.path().join("absent"))
+            .current_dir(self.home.path())
+            .output()
+            .expect("the binary starts")
+    }
+
+    /// Exit code, standard output and standard error as one text, with machine paths replaced.
+    pub(crate) fn snapshot(&self, args: &[&str]) -> String {
+        self.describe(args, &self.run(args))
+    }
+
+    pub(crate) fn describe(&self, args: &[&str], output: &Output) -> String {
+        let text = format!(
+            "$ kubectl kubsets {}\nexit code {}\n--- stdout\n{}--- stderr\n{}",
+            args.join(" "),
+            output.status.code().map_or_else(|| "none".to_owned(), |code| code.to_string()),
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
+        text.replace(&*self.home.path().to_string_lossy(), "[HOME]")
+    }
+}
