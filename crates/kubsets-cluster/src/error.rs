@@ -1,0 +1,168 @@
+//! What can go wrong with a provider, and what to do about it.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Result of a provider operation.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A provider operation that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A value that a person gave is not of the accepted form.
+    #[error("{field}: `{value}` is not accepted; it takes {accepted}")]
+    Invalid {
+        /// The field's name as the person knows it.
+        field: &'static str,
+        /// What was given.
+        value: String,
+        /// What is accepted, in words.
+        accepted: &'static str,
+    },
+    /// The provider cannot work on this machine as it is.
+    #[error("the {provider} provider cannot be used here: {reason}")]
+    Unavailable {
+        /// The provider's name.
+        provider: &'static str,
+        /// What is missing.
+        reason: String,
+        /// A command or an act that supplies it.
+        fix: String,
+    },
+    /// There is no cluster of that name.
+    #[error("there is no cluster named `{name}`")]
+    NoCluster {
+        /// The name asked for.
+        name: String,
+    },
+    /// A node of that name is not in the cluster.
+    #[error("cluster `{cluster}` has no node `{node}`")]
+    NoNode {
+        /// The cluster.
+        cluster: String,
+        /// The node asked for.
+        node: String,
+        /// The nodes that there are, separated by commas.
+        known: String,
+    },
+    /// A program ended with an error.
+    #[error("`{program}` failed{}: {output}", code.map(|c| format!(" with exit code {c}")).unwrap_or_default())]
+    Command {
+        /// The command line.
+        program: String,
+        /// Its exit code; none where a signal ended it.
+        code: Option<i32>,
+        /// The last lines that it wrote.
+        output: String,
+    },
+    /// A program could not be started.
+    #[error("failed to start `{program}`")]
+    Start {
+        /// The command line.
+        program: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file or folder could not be read or written.
+    #[error("failed to {action} {}", path.display())]
+    File {
+        /// The act, as a verb.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A state or kubeconfig file has a form that we do not understand.
+    #[error("{} is not readable: {reason}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A call to the kernel was refused.
+    #[error("failed to {action}")]
+    Kernel {
+        /// What was asked of the kernel.
+        action: String,
+        /// Its answer.
+        #[source]
+        source: nix::Error,
+    },
+    /// Something did not come about in time.
+    #[error("{what} did not happen within {} s; last seen: {last}", waited.as_secs())]
+    Timeout {
+        /// What was waited for.
+        what: String,
+        /// For how long.
+        waited: Duration,
+        /// The last state observed.
+        last: String,
+    },
+    /// Addresses that the cluster needs are in use.
+    #[error("the address range {range} is in use by {owner}")]
+    AddressInUse {
+        /// The range that was wanted.
+        range: String,
+        /// The link or route that has it.
+        owner: String,
+    },
+    /// Another process is changing the same cluster.
+    #[error("another kubsets process ({owner}) is working on cluster `{name}`")]
+    Busy {
+        /// The cluster.
+        name: String,
+        /// Who holds the lock.
+        owner: String,
+    },
+    /// Something of the cluster could not be removed.
+    #[error("cluster `{name}` was not removed completely: {left}")]
+    Leftover {
+        /// The cluster.
+        name: String,
+        /// What is left.
+        left: String,
+    },
+}
+
+impl Error {
+    /// What a person can do next, where we know it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unavailable { fix, .. } => Some(fix.clone()),
+            Self::NoCluster { .. } => {
+                Some("`kubectl kubsets cluster list` shows the clusters that there are".into())
+            }
+            Self::NoNode { known, .. } => Some(format!("its nodes are {known}")),
+            Self::Timeout { .. } => Some("`kubectl kubsets status` says where to look first".into()),
+            Self::AddressInUse { .. } => Some(
+                "remove what uses it, or create the cluster under another name, which takes other addresses"
+                    .into(),
+            ),
+            Self::Busy { .. } => Some("wait for it, or end that process".into()),
+            Self::Leftover { .. } => Some("run `kubectl kubsets cluster delete` once more".into()),
+            Self::Format { path, .. } => Some(format!("correct or move away {}", path.display())),
+            Self::Invalid { .. }
+            | Self::Command { .. }
+            | Self::Start { .. }
+            | Self::File { .. }
+            | Self::Kernel { .. } => None,
+        }
+    }
+
+    /// Turns an I/O error into [`Error::File`]; for `map_err`.
+    pub(crate) fn file(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { action, path, source }
+    }
+
+    /// Turns an errno into [`Error::Kernel`]; for `map_err`.
+    pub(crate) fn kernel(action: impl Into<String>) -> impl FnOnce(nix::Error) -> Self {
+        let action = action.into();
+        move |source| Self::Kernel { action, source }
+    }
+}

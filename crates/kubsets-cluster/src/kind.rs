@@ -1,0 +1,221 @@
+//! Kubernetes in Docker by the tool `kind`. Images come from archives, so no registry is needed for ours.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::command::{Invocation, Runner};
+use crate::{
+    ClusterInfo, ClusterName, ClusterSpec, Error, Events, Health, NodeInfo, Provider, ProviderKind, Result,
+    Role,
+};
+
+/// The port of the host that leads to the gateway's `NodePort`.
+pub const GATEWAY_PORT: u16 = 30080;
+
+/// Drives the tool `kind`.
+pub struct Kind<R> {
+    runner: R,
+}
+
+impl<R: Runner> Kind<R> {
+    /// The provider with a runner of programs.
+    pub fn new(runner: R) -> Self {
+        Self { runner }
+    }
+
+    fn kind<const N: usize>(&self, args: [&str; N]) -> Result<String> {
+        self.runner.run(&Invocation::new("kind").args(args))
+    }
+
+    fn names(&self) -> Result<Vec<String>> {
+        let known = |line: &&str| !line.is_empty() && !line.contains(' ');
+        Ok(self
+            .kind(["get", "clusters", "--quiet"])?
+            .lines()
+            .map(str::trim)
+            .filter(known)
+            .map(str::to_owned)
+            .collect())
+    }
+}
+
+/// kind's configuration for a cluster.
+pub fn config(spec: &ClusterSpec) -> String {
+    let mapping =
+        json!([{"containerPort": GATEWAY_PORT, "hostPort": GATEWAY_PORT, "listenAddress": "127.0.0.1"}]);
+    let mut nodes = vec![json!({"role": "control-plane", "extraPortMappings": mapping})];
+    nodes.extend((1..spec.nodes).map(|_| json!({"role": "worker"})));
+    format!("{:#}\n", json!({"kind": "Cluster", "apiVersion": "kind.x-k8s.io/v1alpha4", "nodes": nodes}))
+}
+
+impl<R: Runner> Provider for Kind<R> {
+    fn kind(&self) -> ProviderKind {
+        ProviderKind::Kind
+    }
+
+    fn check(&self) -> Result<()> {
+        let unavailable =
+            |reason: String, fix: &str| Error::Unavailable { provider: "kind", reason, fix: fix.into() };
+        self.kind(["version"])
+            .map_err(|e| unavailable(e.to_string(), "install kind and put it on the PATH"))?;
+        self.runner
+            .run(&Invocation::new("docker").args(["info", "--format", "{{.ServerVersion}}"]))
+            .map_err(|e| {
+                unavailable(
+                    format!("no container engine answers: {e}"),
+                    "start Docker, or use `--provider native` on Linux",
+                )
+            })?;
+        Ok(())
+    }
+
+    fn create(&self, spec: &ClusterSpec, events: &dyn Events) -> Result<ClusterInfo> {
+        spec.validate()?;
+        self.check()?;
+        if self.names()?.iter().any(|n| n == spec.name.as_str()) {
+            events.note(&format!("kind cluster `{}` exists already", spec.name));
+        } else {
+            events.stage("creating the kind cluster", 60);
+            let image = format!("kindest/node:{}", spec.kubernetes);
+            let args = [
+                "create",
+                "cluster",
+                "--name",
+                spec.name.as_str(),
+                "--image",
+                &image,
+                "--config",
+                "-",
+                "--wait",
+                "120s",
+            ];
+            self.runner.run(&Invocation::new("kind").args(args).stdin(config(spec)))?;
+        }
+        self.status(&spec.name)
+    }
+
+    fn delete(&self, name: &ClusterName, events: &dyn Events) -> Result<()> {
+        events.stage("deleting the kind cluster", 5);
+        self.kind(["delete", "cluster", "--name", name.as_str()]).map(drop)
+    }
+
+    fn list(&self) -> Result<Vec<ClusterInfo>> {
+        let mut list = Vec::new();
+        for name in self.names()? {
+            let nodes = self.kind(["get", "nodes", "--name", &name])?;
+            let nodes = nodes.split_ascii_whitespace().map(|node| NodeInfo {
+                name: node.into(),
+                role: if node.contains("control-plane") { Role::ControlPlane } else { Role::Worker },
+                address: String::new(),
+                health: Health::Running,
+            });
+            list.push(ClusterInfo {
+                context: format!("kind-{name}"),
+                nodes: nodes.collect(),
+                name,
+                provider: ProviderKind::Kind,
+                health: Health::Running,
+            });
+        }
+        Ok(list)
+    }
+
+    fn kubeconfig(&self, name: &ClusterName) -> Result<String> {
+        self.kind(["get", "kubeconfig", "--name", name.as_str()])
+    }
+
+    fn add_node(&self, _: &ClusterName, _: &dyn Events) -> Result<String> {
+        Err(fixed_nodes())
+    }
+
+    fn remove_node(&self, _: &ClusterName, _: &str, _: &dyn Events) -> Result<()> {
+        Err(fixed_nodes())
+    }
+
+    fn load_images(&self, name: &ClusterName, archives: &[PathBuf], events: &dyn Events) -> Result<()> {
+        events.stage("loading images into kind", 3 * archives.len() as u32);
+        for archive in archives {
+            self.kind(["load", "image-archive", &archive.to_string_lossy(), "--name", name.as_str()])?;
+        }
+        Ok(())
+    }
+}
+
+fn fixed_nodes() -> Error {
+    Error::Unavailable {
+        provider: "kind",
+        reason: "kind cannot change the nodes of a running cluster".into(),
+        fix: "create it with the nodes it needs: `kubectl kubsets cluster create --provider kind --nodes N`"
+            .into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Event;
+    use crate::command::transcript::Transcript;
+
+    const VERSION: (&str, &str) = ("kind version", "kind v0.33.0 go1.26.7 linux/amd64");
+    const DOCKER: (&str, &str) = ("docker info --format {{.ServerVersion}}", "28.2.2");
+    const CREATE: &str =
+        "kind create cluster --name kubsets --image kindest/node:v1.36.3 --config - --wait 120s";
+    const NODES: (&str, &str) = ("kind get nodes --name kubsets", "kubsets-control-plane\nkubsets-worker\n");
+
+    fn spec() -> ClusterSpec {
+        ClusterSpec { name: ClusterName::default(), nodes: 2, kubernetes: "v1.36.3".into() }
+    }
+
+    #[test]
+    fn a_cluster_is_created_once() {
+        let quiet = |_: Event| {};
+        let transcript = Transcript::new(vec![
+            VERSION,
+            DOCKER,
+            ("kind get clusters --quiet", "other\n"),
+            (CREATE, ""),
+            ("kind get clusters --quiet", "kubsets\n"),
+            NODES,
+            VERSION,
+            DOCKER,
+            ("kind get clusters --quiet", "kubsets\n"),
+            ("kind get clusters --quiet", "kubsets\n"),
+            NODES,
+        ]);
+        let provider = Kind::new(&transcript);
+        for _ in 0..2 {
+            let info = provider.create(&spec(), &quiet).unwrap();
+            assert_eq!((info.context.as_str(), info.nodes.len()), ("kind-kubsets", 2));
+            assert_eq!(info.nodes[1].role, Role::Worker);
+        }
+        transcript.finish();
+    }
+
+    #[test]
+    fn the_gateway_s_port_is_mapped_to_loopback_only() {
+        let config: serde_json::Value = serde_json::from_str(&config(&spec())).unwrap();
+        assert_eq!(config["nodes"].as_array().unwrap().len(), 2);
+        assert_eq!(config["nodes"][0]["extraPortMappings"][0]["listenAddress"], "127.0.0.1");
+    }
+
+    #[test]
+    fn without_an_engine_the_reason_is_told() {
+        let transcript = Transcript::new(vec![VERSION])
+            .failing("docker info --format {{.ServerVersion}}", "Cannot connect to the Docker daemon");
+        let error = Kind::new(&transcript).check().unwrap_err();
+        assert!(error.to_string().contains("Cannot connect to the Docker daemon"), "{error}");
+    }
+
+    #[test]
+    fn archives_are_loaded_one_by_one() {
+        let transcript = Transcript::new(vec![
+            ("kind load image-archive /c/a.tar --name kubsets", ""),
+            ("kind load image-archive /c/b.tar --name kubsets", ""),
+        ]);
+        Kind::new(&transcript)
+            .load_images(&ClusterName::default(), &["/c/a.tar".into(), "/c/b.tar".into()], &|_: Event| {})
+            .unwrap();
+        transcript.finish();
+    }
+}

@@ -1,0 +1,198 @@
+//! What native clusters change on the host itself, written down first and put back after the last one.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::state::{Layout, read_json, write_json};
+use crate::{Error, Result};
+
+/// Folders that a node mounts its own files over: where it is mounted, and the folder below the node's.
+pub const MOUNTPOINTS: [(&str, &str); 6] = [
+    ("/etc/kubernetes", "kubernetes"),
+    ("/var/lib/kubelet", "kubelet"),
+    ("/var/lib/cni", "cni-cache"),
+    ("/var/lib/kubsets-volumes", "volumes"),
+    ("/var/log/pods", "log-pods"),
+    ("/var/log/containers", "log-containers"),
+];
+
+/// Kernel settings without a namespace that the kubelet writes when it starts.
+const SYSCTLS: [&str; 6] = [
+    "vm/overcommit_memory",
+    "vm/panic_on_oom",
+    "kernel/panic",
+    "kernel/panic_on_oops",
+    "kernel/keys/root_maxkeys",
+    "kernel/keys/root_maxbytes",
+];
+
+/// The host as it was before the first native cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HostJournal {
+    /// Folders that we made, parents first.
+    pub folders: Vec<PathBuf>,
+    /// Kernel settings with their values, by path below `/proc/sys`.
+    pub sysctls: BTreeMap<String, String>,
+}
+
+impl HostJournal {
+    fn path(layout: &Layout) -> PathBuf {
+        layout.root().join("host.json")
+    }
+
+    /// Writes down what the host has, then makes the folders that are missing.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn prepare(layout: &Layout) -> Result<()> {
+        let mut journal: Self = read_json(&Self::path(layout))?.unwrap_or_default();
+        for (mountpoint, _) in MOUNTPOINTS {
+            for folder in missing(Path::new(mountpoint)) {
+                if !journal.folders.contains(&folder) {
+                    journal.folders.push(folder);
+                }
+            }
+        }
+        for name in SYSCTLS {
+            if let Ok(value) = fs::read_to_string(Path::new("/proc/sys").join(name)) {
+                journal.sysctls.entry(name.into()).or_insert_with(|| value.trim().into());
+            }
+        }
+        write_json(&Self::path(layout), &journal)?;
+        for (mountpoint, _) in MOUNTPOINTS {
+            fs::create_dir_all(mountpoint).map_err(Error::file("create", mountpoint))?;
+        }
+        Ok(())
+    }
+
+    /// Puts the host back; call it when no native cluster is left.
+    ///
+    /// # Errors
+    /// [`Error::File`] where a setting or folder cannot be put back.
+    pub fn restore(layout: &Layout) -> Result<()> {
+        let Some(journal) = read_json::<Self>(&Self::path(layout))? else { return Ok(()) };
+        for (name, value) in &journal.sysctls {
+            let path = Path::new("/proc/sys").join(name);
+            let now = fs::read_to_string(&path).map_err(Error::file("read", &path))?;
+            if now.trim() != value {
+                fs::write(&path, value).map_err(Error::file("write", &path))?;
+            }
+        }
+        for folder in journal.folders.iter().rev() {
+            match fs::remove_dir(folder) {
+                Ok(()) => {}
+                // somebody else put files there meanwhile: they are not ours to remove
+                Err(e)
+                    if matches!(
+                        e.kind(),
+                        std::io::ErrorKind::NotFound | std::io::ErrorKind::DirectoryNotEmpty
+                    ) => {}
+                Err(e) => return Err(Error::file("remove", folder)(e)),
+            }
+        }
+        fs::remove_file(Self::path(layout)).map_err(Error::file("remove", Self::path(layout)))
+    }
+}
+
+/// The folders of a path that do not exist, parents first.
+fn missing(path: &Path) -> Vec<PathBuf> {
+    let mut list: Vec<PathBuf> =
+        path.ancestors().take_while(|p| !p.exists()).map(Path::to_path_buf).collect();
+    list.reverse();
+    list
+}
+
+/// Programs of the host that nodes need, with the Debian package of each.
+const PROGRAMS: [(&str, &str); 7] = [
+    ("ip", "iproute2"),
+    ("nsenter", "util-linux"),
+    ("mount", "mount"),
+    ("runc", "runc"),
+    ("nft", "nftables"),
+    ("iptables", "iptables"),
+    ("conntrack", "conntrack"),
+];
+/// Where the CNI plugins of Debian's package lie.
+pub const CNI_PLUGINS: &str = "/usr/lib/cni";
+const SEARCH: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/// Debian packages that are missing on this host, sorted.
+pub fn missing_packages() -> Vec<&'static str> {
+    let found = |program: &str| SEARCH.iter().any(|folder| Path::new(folder).join(program).exists());
+    let mut packages: Vec<&str> =
+        PROGRAMS.iter().filter(|(program, _)| !found(program)).map(|(_, package)| *package).collect();
+    if !["bridge", "host-local", "loopback", "portmap"]
+        .iter()
+        .all(|p| Path::new(CNI_PLUGINS).join(p).exists())
+    {
+        packages.push("containernetworking-plugins");
+    }
+    packages.sort_unstable();
+    packages
+}
+
+/// Whether this host can hold nodes at all.
+///
+/// # Errors
+/// [`Error::Unavailable`] with the reason and the fix.
+pub fn check() -> Result<()> {
+    let unavailable =
+        |reason: String, fix: String| Err(Error::Unavailable { provider: "native", reason, fix });
+    if !cfg!(target_os = "linux") {
+        return unavailable("it needs Linux".into(), "use kind or k3d here: `--provider kind`".into());
+    }
+    if !nix::unistd::geteuid().is_root() {
+        return unavailable("it needs root to make namespaces".into(), "run the command with sudo".into());
+    }
+    for (namespace, purpose) in
+        [("mnt", "mounts"), ("net", "networks"), ("uts", "host names"), ("pid", "processes")]
+    {
+        if !Path::new("/proc/self/ns").join(namespace).exists() {
+            return unavailable(
+                format!("the kernel has no namespaces for {purpose}"),
+                "use a kernel with namespaces, or kind or k3d".into(),
+            );
+        }
+    }
+    let packages = missing_packages();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let list = packages.join(" ");
+    unavailable(format!("these packages are missing: {list}"), format!("apt-get install -y {list}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_folders_come_parents_first() {
+        let root = tempfile::tempdir().unwrap();
+        let deep = root.path().join("a/b");
+        assert_eq!(missing(&deep), vec![root.path().join("a"), deep.clone()]);
+        fs::create_dir_all(&deep).unwrap();
+        assert!(missing(&deep).is_empty());
+    }
+
+    #[test]
+    fn restore_removes_only_what_is_written_down_and_empty() {
+        let root = tempfile::tempdir().unwrap();
+        let layout = Layout::new(root.path().join("state"));
+        let (ours, used) = (root.path().join("ours"), root.path().join("used"));
+        for folder in [&ours, &used] {
+            fs::create_dir_all(folder).unwrap();
+        }
+        fs::write(used.join("file"), "theirs").unwrap();
+        let journal = HostJournal { folders: vec![ours.clone(), used.clone()], sysctls: BTreeMap::new() };
+        write_json(&HostJournal::path(&layout), &journal).unwrap();
+        HostJournal::restore(&layout).unwrap();
+        assert!(!ours.exists() && used.exists());
+        assert!(!HostJournal::path(&layout).exists());
+        HostJournal::restore(&layout).unwrap();
+    }
+}
