@@ -1,1 +1,43 @@
 //! OCI images from files and packages, without a container engine.
+//!
+//! A [`Recipe`] names layers: a Go package, a Rust binary, a Python wheel, jars, Debian packages,
+//! plain files. [`build`] makes each layer as a tar file with sorted entries, fixed times and fixed
+//! owners, and writes the image as an archive (for `ctr images import` and `docker load`), as an OCI
+//! layout and as a list of its parts (SPDX). Everything is kept in a [`Cache`] by the hash of what it
+//! was made from.
+//!
+//! The crate also builds the programs that run on the host of a native cluster
+//! ([`native_binaries`]) and finds the folders of Go modules, where charts and manifests lie
+//! ([`module_dir`]).
+//!
+//! It does not talk to a cluster and does not run containers: [`load`] only says which command does.
+
+mod build;
+mod cache;
+mod command;
+mod digest;
+mod elf;
+mod go;
+mod inputs;
+pub mod load;
+mod native;
+mod oci;
+mod progress;
+mod recipe;
+mod sbom;
+mod source;
+mod tree;
+mod zip;
+
+pub use build::{BuildError, BuiltImage, build, estimate, is_cached};
+pub use cache::{Cache, CacheError};
+pub use command::CommandError;
+pub use go::{GoError, GoModule, ModuleSource, module_dir};
+pub use inputs::Inputs;
+pub use native::{NativeBinaries, native_binaries, native_estimate};
+pub use progress::{Event, Progress};
+pub use recipe::{
+    DebianLayer, FileEntry, GoBinary, JarArtifact, Layer, MavenLayer, Recipe, RecipeError, RustBinary,
+    WheelLayer,
+};
+pub use source::SourceError;

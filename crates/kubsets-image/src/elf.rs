@@ -1,0 +1,92 @@
+//! The shared libraries of a program of this host.
+
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    command::{CommandError, command, output},
+    tree::{Content, Tree},
+};
+
+/// Libraries that glibc loads while it runs, to resolve names; no program lists them.
+const RUN_TIME: [&str; 3] = ["libresolv.so.2", "libnss_dns.so.2", "libnss_files.so.2"];
+
+/// Adds the shared libraries of an ELF program to the tree, at the same paths as on this host.
+/// A static program or a script adds nothing.
+pub(crate) fn add_libraries(tree: &mut Tree, program: &Path) -> Result<(), CommandError> {
+    for library in libraries(program)? {
+        let path = library.to_string_lossy().into_owned();
+        tree.file(&path, 0o755, Content::Path(library));
+    }
+    Ok(())
+}
+
+/// Paths of the shared libraries of a program, sorted; none for a static program or a script.
+pub(crate) fn libraries(program: &Path) -> Result<Vec<PathBuf>, CommandError> {
+    if !is_elf(program) {
+        return Ok(Vec::new());
+    }
+    // ldd says "not a dynamic executable" with an error for static programs
+    let text = match output(command("ldd").arg(program)) {
+        Ok(text) => text,
+        Err(CommandError::Failed { output, .. }) if output.contains("not a dynamic executable") => {
+            String::new()
+        }
+        Err(error) => return Err(error),
+    };
+    let mut found = parse_ldd(&text);
+    if let Some(folder) = found.iter().find(|path| path.ends_with("libc.so.6")).and_then(|path| path.parent())
+    {
+        let more: Vec<PathBuf> = RUN_TIME.iter().map(|name| folder.join(name)).collect();
+        found.extend(more.into_iter().filter(|path| path.exists()));
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+/// Lines look like `libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x…)` or `/lib64/ld-linux-x86-64.so.2 (0x…)`.
+fn parse_ldd(text: &str) -> Vec<PathBuf> {
+    text.lines()
+        .filter_map(|line| {
+            let target = line.split_once("=>").map_or(line, |(_, target)| target).trim();
+            let path = target.split_whitespace().next()?;
+            path.starts_with('/').then(|| PathBuf::from(path))
+        })
+        .collect()
+}
+
+fn is_elf(path: &Path) -> bool {
+    let mut magic = [0; 4];
+    File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && magic == *b"\x7fELF"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_ldd_prints() {
+        let text = "\tlinux-vdso.so.1 (0x00007ffd)\n\tlibgcc_s.so.1 => /lib/x86_64-linux-gnu/libgcc_s.so.1 (0x1)\n\
+                    \tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x2)\n\t/lib64/ld-linux-x86-64.so.2 (0x3)\n";
+        let expected = [
+            "/lib/x86_64-linux-gnu/libgcc_s.so.1",
+            "/lib/x86_64-linux-gnu/libc.so.6",
+            "/lib64/ld-linux-x86-64.so.2",
+        ];
+        assert_eq!(parse_ldd(text), expected.map(PathBuf::from));
+        assert!(parse_ldd("\tstatically linked\n").is_empty());
+    }
+
+    #[test]
+    fn own_test_program_needs_libc_and_the_resolver() {
+        let program = std::env::current_exe().unwrap();
+        let found = libraries(&program).unwrap();
+        for name in ["libc.so.6", "libresolv.so.2"] {
+            assert!(found.iter().any(|path| path.ends_with(name)), "{name} in {found:?}");
+        }
+    }
+}

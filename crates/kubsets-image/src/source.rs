@@ -1,0 +1,184 @@
+//! The files of a layer, by where they come from.
+
+mod base;
+mod debian;
+mod glob;
+mod maven;
+mod wheel;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    cache::{Cache, CacheError},
+    command::CommandError,
+    digest, elf,
+    go::{self, GoError},
+    inputs::Inputs,
+    progress::Sink,
+    recipe::{FileEntry, GoBinary, Layer, RustBinary},
+    tree::{Content, Node, Tree},
+};
+
+pub(crate) use base::{base_key, base_layer};
+pub(crate) use debian::estimate as debian_estimate;
+
+/// The files of a layer cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// One of our own programs was not built.
+    #[error("{path} is not there; build it first with `cargo build --release --bin {bin}`")]
+    NotBuilt {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// Name of the program.
+        bin: String,
+    },
+    /// A download is not what was pinned.
+    #[error("{name} has the SHA-256 {found}, expected {expected}")]
+    Checksum {
+        /// What was downloaded.
+        name: String,
+        /// Its hash.
+        found: String,
+        /// The pinned hash.
+        expected: String,
+    },
+    /// A recipe names something that is not there.
+    #[error("{0}")]
+    Absent(String),
+    /// The part is not in the cache and the network may not be used.
+    #[error("{0} is not in the cache and the build is offline")]
+    Offline(String),
+    /// A Go program cannot be built.
+    #[error(transparent)]
+    Go(#[from] GoError),
+    /// Another program failed.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// The cache cannot be used.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// A file cannot be read or written.
+    #[error("cannot use {path}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl SourceError {
+    fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+}
+
+/// Something that a layer contains, for the list of the image's parts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Part {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    /// Package URL, for example `pkg:deb/debian/nftables@1.0.6`.
+    pub(crate) purl: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sha256: Option<String>,
+}
+
+/// The files of a layer and what they are.
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    pub(crate) tree: Tree,
+    pub(crate) parts: Vec<Part>,
+}
+
+/// The hash of everything that decides the content of a layer.
+pub(crate) fn key(layer: &Layer, inputs: &Inputs) -> Result<String, SourceError> {
+    let architecture = std::env::consts::ARCH;
+    Ok(match layer {
+        Layer::GoBinary(binary) => {
+            let program = go::key_of(binary, inputs)?;
+            digest::of_key(&("go", program, &binary.to))
+        }
+        Layer::RustBinary(binary) => {
+            let path = rust_path(binary, inputs)?;
+            let hash = digest::of_file(&path).map_err(SourceError::at(&path))?;
+            let libraries = elf::libraries(&path)?
+                .into_iter()
+                .map(|library| {
+                    let hash = digest::of_file(&library).map_err(SourceError::at(&library))?;
+                    Ok((library, hash))
+                })
+                .collect::<Result<Vec<_>, SourceError>>()?;
+            digest::of_key(&("rust", hash, libraries, &binary.to))
+        }
+        other => digest::of_key(&(other, architecture)),
+    })
+}
+
+/// Gets the files of a layer, from the cache where they are there.
+pub(crate) fn files(
+    layer: &Layer,
+    subject: &str,
+    inputs: &Inputs,
+    cache: &Cache,
+    sink: Sink<'_>,
+) -> Result<Files, SourceError> {
+    match layer {
+        Layer::GoBinary(binary) => go_files(binary, inputs, cache, sink),
+        Layer::RustBinary(binary) => rust_files(binary, inputs),
+        Layer::Wheel(wheel) => wheel::files(wheel, subject, inputs, cache, sink),
+        Layer::Maven(maven) => maven::files(maven, subject, inputs, cache, sink),
+        Layer::Debian(debian) => debian::files(debian, subject, inputs, cache, sink),
+        Layer::Files(entries) => Ok(plain_files(entries)),
+    }
+}
+
+fn go_files(binary: &GoBinary, inputs: &Inputs, cache: &Cache, sink: Sink<'_>) -> Result<Files, SourceError> {
+    let built = go::binary(binary, inputs, cache, sink)?;
+    let info = std::fs::read_to_string(&built.build_info).map_err(SourceError::at(&built.build_info))?;
+    let mut files = Files { parts: go::parts(&info), ..Files::default() };
+    files.tree.file(&binary.to, 0o755, Content::Path(built.program));
+    Ok(files)
+}
+
+fn rust_path(binary: &RustBinary, inputs: &Inputs) -> Result<PathBuf, SourceError> {
+    let path = inputs.binaries.join(&binary.bin);
+    if path.is_file() { Ok(path) } else { Err(SourceError::NotBuilt { path, bin: binary.bin.clone() }) }
+}
+
+fn rust_files(binary: &RustBinary, inputs: &Inputs) -> Result<Files, SourceError> {
+    let path = rust_path(binary, inputs)?;
+    let sha256 = digest::of_file(&path).map_err(SourceError::at(&path))?;
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let part = Part {
+        purl: format!("pkg:cargo/{}@{version}", binary.bin),
+        name: binary.bin.clone(),
+        version,
+        sha256: Some(sha256),
+    };
+    let mut files = Files { parts: vec![part], ..Files::default() };
+    elf::add_libraries(&mut files.tree, &path)?;
+    files.tree.file(&binary.to, 0o755, Content::Path(path));
+    Ok(files)
+}
+
+fn plain_files(entries: &[FileEntry]) -> Files {
+    let mut files = Files::default();
+    for entry in entries {
+        let mode = entry.mode().expect("recipes are checked before they are built");
+        match (&entry.content, &entry.link) {
+            (Some(content), _) => files.tree.file(&entry.path, mode, Content::Bytes(content.clone().into())),
+            (None, Some(target)) => files.tree.insert(&entry.path, Node::Symlink { target: target.clone() }),
+            (None, None) => files.tree.folder(&entry.path, mode),
+        }
+    }
+    files
+}
