@@ -36,7 +36,9 @@ fn values_reach_the_objects() -> Result<()> {
     assert_eq!(pod["metadata"]["labels"]["app.kubernetes.io/version"], "9.9.9");
     assert_eq!(pod["spec"]["imagePullSecrets"][0]["name"], "key");
     let variables = container["env"].as_array().unwrap();
-    let of = |name: &str| variables.iter().filter(|v| v["name"] == name).map(|v| v["value"].clone()).collect::<Vec<_>>();
+    let of = |name: &str| {
+        variables.iter().filter(|v| v["name"] == name).map(|v| v["value"].clone()).collect::<Vec<_>>()
+    };
     assert_eq!(of("KUBSETS_FAULT_ERROR_RATE"), ["5%"]);
     assert_eq!(of("APP_VERSION"), ["bad"]);
 

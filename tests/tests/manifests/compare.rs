@@ -13,7 +13,9 @@ pub(crate) fn objects(left: &Objects, right: &Objects) -> Vec<String> {
             None => lines.push(format!("{key}: only on the left")),
         }
     }
-    lines.extend(right.keys().filter(|key| !left.contains_key(*key)).map(|key| format!("{key}: only on the right")));
+    lines.extend(
+        right.keys().filter(|key| !left.contains_key(*key)).map(|key| format!("{key}: only on the right")),
+    );
     lines
 }
 

@@ -51,7 +51,8 @@ pub(crate) fn selectors(objects: &Objects) -> Vec<String> {
             }
             _ => continue,
         };
-        let mut names: Vec<&str> = selector.as_object().into_iter().flatten().map(|(name, _)| &**name).collect();
+        let mut names: Vec<&str> =
+            selector.as_object().into_iter().flatten().map(|(name, _)| &**name).collect();
         names.sort_unstable();
         if names != ["app.kubernetes.io/instance", "app.kubernetes.io/name"] {
             lines.push(format!("{key}: selects by {names:?}"));
@@ -82,7 +83,8 @@ pub(crate) fn restricted(objects: &Objects) -> Vec<String> {
             want(pod[field].is_null(), field);
         }
         for volume in pod["volumes"].as_array().into_iter().flatten() {
-            let kinds = ["configMap", "secret", "emptyDir", "projected", "downwardAPI", "persistentVolumeClaim"];
+            let kinds =
+                ["configMap", "secret", "emptyDir", "projected", "downwardAPI", "persistentVolumeClaim"];
             want(kinds.iter().any(|kind| !volume[kind].is_null()), "a volume that restricted refuses");
         }
         for container in containers(template) {

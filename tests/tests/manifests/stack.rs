@@ -71,7 +71,9 @@ fn our_services_carry_the_version_of_the_workspace() -> Result<()> {
 fn a_leaving_pod_has_time_to_drain() -> Result<()> {
     for name in OVERLAYS {
         let objects = overlay(name)?;
-        let drain = objects["ConfigMap kubsets-demo/kubsets"]["data"]["DRAIN_DELAY"].as_str().context("DRAIN_DELAY")?;
+        let drain = objects["ConfigMap kubsets-demo/kubsets"]["data"]["DRAIN_DELAY"]
+            .as_str()
+            .context("DRAIN_DELAY")?;
         let drain: i64 = drain.strip_suffix('s').context("seconds")?.parse()?;
         for workload in ["demo-app", "worker"] {
             let pod = &objects[&format!("Deployment kubsets-demo/{workload}")]["spec"]["template"]["spec"];
@@ -96,7 +98,8 @@ fn the_budget_leaves_room_for_an_eviction() -> Result<()> {
 
 #[test]
 fn a_cluster_without_the_gateway_api_can_take_the_base() -> Result<()> {
-    let foreign = |object: &Value| object["apiVersion"].as_str().is_some_and(|version| version.contains("gateway"));
+    let foreign =
+        |object: &Value| object["apiVersion"].as_str().is_some_and(|version| version.contains("gateway"));
     let base = render::kustomize(Path::new("k8s/base"))?;
     assert!(!base.values().any(foreign));
     assert_eq!(overlay("dev")?.values().filter(|object| foreign(object)).count(), 2);

@@ -47,7 +47,9 @@ fn through_type(object: &Value) -> Result<Option<Value>> {
         ("rbac.authorization.k8s.io/v1", "Role") => through::<rbac::Role>(object)?,
         ("rbac.authorization.k8s.io/v1", "RoleBinding") => through::<rbac::RoleBinding>(object)?,
         ("rbac.authorization.k8s.io/v1", "ClusterRole") => through::<rbac::ClusterRole>(object)?,
-        ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding") => through::<rbac::ClusterRoleBinding>(object)?,
+        ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding") => {
+            through::<rbac::ClusterRoleBinding>(object)?
+        }
         ("storage.k8s.io/v1", "StorageClass") => through::<storage::StorageClass>(object)?,
         ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy") => {
             through::<admission::ValidatingAdmissionPolicy>(object)?
