@@ -16,7 +16,11 @@ impl PartsSource for Folders {
             let entries = std::fs::read_dir(folder).expect("the folder of parts is readable");
             entries.filter_map(|e| Some(e.ok()?.path())).collect()
         };
-        Ok(Parts { programs: files(&self.0[0]), control_plane_images: files(&self.0[1]), node_images: files(&self.0[2]) })
+        Ok(Parts {
+            programs: files(&self.0[0]),
+            control_plane_images: files(&self.0[1]),
+            node_images: files(&self.0[2]),
+        })
     }
 }
 
@@ -24,7 +28,9 @@ fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let own = std::env::current_exe().expect("this program has a path");
     match args.first().map(String::as_str) {
-        Some("supervise") => node_init::supervise(Path::new(&args[2]), Command::new(own).args(["init", &args[2]])),
+        Some("supervise") => {
+            node_init::supervise(Path::new(&args[2]), Command::new(own).args(["init", &args[2]]))
+        }
         Some("init") => node_init::init(Path::new(&args[1])).map(|never| match never {}),
         _ => {
             let supervisor = vec![own.into_os_string(), OsString::from("supervise")];

@@ -100,7 +100,9 @@ impl<R: Runner> Provider for Current<R> {
     }
 
     fn load_images(&self, _: &ClusterName, _: &[PathBuf], _: &dyn Events) -> Result<()> {
-        Self::refuse("load images into its nodes; push them to a registry that it can reach: `kubectl kubsets images push`")
+        Self::refuse(
+            "load images into its nodes; push them to a registry that it can reach: `kubectl kubsets images push`",
+        )
     }
 }
 

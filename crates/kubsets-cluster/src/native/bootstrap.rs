@@ -78,9 +78,7 @@ pub fn join(layout: &Layout, state: &ClusterState, node: &NodeState, process: &P
 fn discovery(layout: &Layout, state: &ClusterState) -> Result<String> {
     let path = layout.admin_kubeconfig(&state.name);
     let mut config = crate::kubeconfig::read(&path)?;
-    config["users"] = serde_json::json!([]);
-    config["contexts"] = serde_json::json!([]);
-    config["current-context"] = serde_json::json!("");
+    config["users"][0]["user"] = serde_json::json!({});
     Ok(format!("{config:#}"))
 }
 

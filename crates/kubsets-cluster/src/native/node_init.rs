@@ -16,7 +16,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use serde::{Deserialize, Serialize};
 
 use super::host::MOUNTPOINTS;
-use super::node::SYSTEM_PATH;
+use super::node::{SYSTEM_PATH, wait};
 use super::process::Process;
 use super::state::{read_json, write_json};
 use crate::{Error, Result};
@@ -53,17 +53,23 @@ pub fn supervise(folder: &Path, init: &mut Command) -> Result<()> {
         | CloneFlags::CLONE_NEWNET
         | CloneFlags::CLONE_NEWPID;
     unshare(namespaces).map_err(Error::kernel("make the node's namespaces"))?;
-    let child = init
+    let mut child = init
         .stdin(Stdio::null())
         .spawn()
         .map_err(|source| Error::Start { program: "the node's init".into(), source })?;
     let pid = i32::try_from(child.id()).expect("a process id fits into 31 bits");
-    let process = Process::observe(pid).ok_or_else(|| Error::Command {
-        program: "the node's init".into(),
-        code: None,
-        output: "it ended at once".into(),
-    })?;
-    write_json(&folder.join("process.json"), &process)
+    let record = || {
+        let process = Process::observe(pid).ok_or_else(|| Error::Command {
+            program: "the node's init".into(),
+            code: None,
+            output: "it ended at once".into(),
+        })?;
+        write_json(&folder.join("process.json"), &process)
+    };
+    record().inspect_err(|_| {
+        // nobody would find a node that is not written down
+        let _ = child.kill();
+    })
 }
 
 /// Second act: mounts, then supervises for ever.
@@ -74,6 +80,11 @@ pub fn init(folder: &Path) -> Result<std::convert::Infallible> {
     let spec: NodeInit = read_json(&folder.join("node.json"))?.ok_or_else(|| Error::Format {
         path: folder.join("node.json"),
         reason: "the file is missing".into(),
+    })?;
+    // the first act reads this process's start time from the host's /proc, which the mounts below cover
+    let written = folder.join("process.json");
+    wait("the record of the node's first process", Duration::from_secs(10), || {
+        Ok((!written.exists()).then(|| "it is missing".into()))
     })?;
     mount_all(folder)?;
     nix::unistd::sethostname(&spec.name).map_err(Error::kernel("set the node's host name"))?;
