@@ -1,0 +1,160 @@
+//! The pacing task: takes up planned requests when they are due, and watches over everything else that has
+//! to do with time (timeouts, seconds, the end, and the generator's own delays).
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use super::slot::Slot;
+use super::timer::Timer;
+use super::worker::Worker;
+use crate::schedule::{Next, Pacer, Schedule, Share, nanos};
+use crate::tally::{LastWords, Shard};
+
+const SECOND: u64 = 1_000_000_000;
+/// Longest sleep; bounds how late a timeout, a stop or a change of rate is noticed.
+const LONGEST: u64 = 5_000_000;
+/// Shortest sleep; requests due within it are taken up together.
+const SHORTEST: u64 = 100_000;
+/// Most requests taken up at once before other tasks get their turn.
+const BATCH: usize = 256;
+
+/// Runs a worker to its end and hands over one shard for each second.
+pub(crate) async fn run(worker: &Arc<Worker>, out: &Sender<Shard>) -> io::Result<()> {
+    let spec = &worker.plan.spec;
+    let mut timer = Timer::new()?;
+    let share = Share { index: worker.index, of: spec.workers };
+    let mut pace = Pace {
+        worker,
+        out,
+        pacer: Pacer::new(&spec.schedule, share, Some(spec.end()), spec.seed),
+        end: nanos(spec.end()),
+        second: 0,
+        changes: 0,
+        pause: 0,
+    };
+    let mut wanted = 0;
+    loop {
+        let now = worker.now();
+        pace.pause = pace.pause.max(now.saturating_sub(wanted));
+        let more = pace.take_up(now);
+        pace.seconds(now);
+        if now >= pace.end || worker.control.is_stopped() {
+            break;
+        }
+        if more {
+            wanted = now;
+            tokio::task::yield_now().await;
+        } else {
+            wanted = pace.sleep(&mut timer).await?;
+        }
+    }
+    let ended = worker.now();
+    pace.end = ended;
+    pace.pacer.end_at(ended);
+    worker.end();
+    let deadline = ended.saturating_add(nanos(spec.drain_time()));
+    loop {
+        let now = worker.now();
+        pace.pause = pace.pause.max(now.saturating_sub(wanted));
+        worker.state().sweep(now, worker.timeout());
+        pace.seconds(now);
+        if now >= deadline || worker.control.is_aborted() || worker.state().is_quiet() {
+            break;
+        }
+        wanted = pace.sleep(&mut timer).await?;
+    }
+    pace.close();
+    Ok(())
+}
+
+struct Pace<'a> {
+    worker: &'a Arc<Worker>,
+    out: &'a Sender<Shard>,
+    pacer: Pacer,
+    end: u64,
+    second: u64,
+    changes: u64,
+    /// The longest delay of this task in the present second.
+    pause: u64,
+}
+
+impl Pace<'_> {
+    /// Takes up what is due, at most a batch; whether there is more.
+    fn take_up(&mut self, now: u64) -> bool {
+        let mut start = Vec::new();
+        let mut full = true;
+        {
+            let mut state = self.worker.state();
+            for _ in 0..BATCH {
+                let Some(planned) = self.pacer.take_due(now) else {
+                    full = false;
+                    break;
+                };
+                start.extend(state.plan(planned, now));
+            }
+            state.sweep(now, self.worker.timeout());
+        }
+        for (pool, number) in start {
+            tokio::spawn(Slot::new(Arc::clone(self.worker), pool, number).run_open());
+        }
+        if !full && let Some(rate) = self.worker.control.new_rate(&mut self.changes) {
+            self.pacer.steer(now, rate);
+        }
+        full
+    }
+
+    /// Hands over a shard for each second that is over.
+    fn seconds(&mut self, now: u64) {
+        while now >= (self.second + 1) * SECOND {
+            let shard = self.shard();
+            self.send(shard);
+            self.second += 1;
+        }
+    }
+
+    /// Sleeps until something is to be done; returns the instant that was asked for.
+    async fn sleep(&mut self, timer: &mut Timer) -> io::Result<u64> {
+        let now = self.worker.now();
+        let mut next = (now + LONGEST).min((self.second + 1) * SECOND);
+        if let Next::At(due) = self.pacer.peek() {
+            next = next.min(due);
+        }
+        if now < self.end {
+            next = next.min(self.end);
+        }
+        let next = next.max(now + SHORTEST);
+        timer.sleep(Duration::from_nanos(next - now)).await?;
+        Ok(next)
+    }
+
+    fn shard(&mut self) -> Shard {
+        let mut shard = self.worker.state().shard(self.second);
+        shard.pause = std::mem::take(&mut self.pause);
+        shard.rate = match self.worker.plan.spec.schedule {
+            Schedule::Closed { .. } => None,
+            Schedule::Open { .. } | Schedule::Replay { .. } => {
+                self.pacer.rate_at(self.worker.now().min(self.end))
+            }
+        };
+        shard
+    }
+
+    /// Counts everything unfinished and says the last words.
+    fn close(&mut self) {
+        let now = self.worker.now();
+        self.worker.state().close(now, self.worker.timeout());
+        let mut shard = self.shard();
+        let exemplars = self.worker.state().tally.take_exemplars();
+        shard.last = Some(LastWords { elapsed: now, planned_until: self.end, exemplars, broken: None });
+        self.send(shard);
+    }
+
+    fn send(&self, shard: Shard) {
+        // Nobody listens any more if the owner of the run is gone; then the control says stop soon.
+        if self.out.send(shard).is_err() {
+            self.worker.control.abort();
+        }
+    }
+}

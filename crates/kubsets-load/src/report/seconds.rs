@@ -1,0 +1,67 @@
+//! One row for each second of a run, small enough to keep for all of it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::tick::Tick;
+
+/// One second of a run in numbers. Latencies are those of good answers from the planned instant, in
+/// milliseconds, and absent in a second without any.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Second {
+    /// Number of the second from the start of the run, from 0.
+    pub second: u64,
+    /// Wanted rate at its end.
+    pub rate: Option<f64>,
+    /// Requests that came due.
+    pub planned: u64,
+    /// Good answers.
+    pub ok: u64,
+    /// Failed requests.
+    pub failed: u64,
+    /// Requests given up after the timeout.
+    pub timed_out: u64,
+    /// Requests under way at its end.
+    pub in_flight: u64,
+    /// Requests waiting for a connection at its end.
+    pub queued: u64,
+    /// Requests given up unsent.
+    pub never_sent: u64,
+    /// Median latency.
+    pub p50_ms: Option<f64>,
+    /// 90th percentile of the latency.
+    pub p90_ms: Option<f64>,
+    /// 99th percentile of the latency.
+    pub p99_ms: Option<f64>,
+    /// Largest latency.
+    pub max_ms: Option<f64>,
+    /// Longest delay of the generator itself.
+    pub lag_ms: f64,
+    /// Answers and bad answers by version.
+    pub versions: BTreeMap<String, (u64, u64)>,
+}
+
+impl Second {
+    pub(crate) fn of(tick: &Tick) -> Self {
+        let at = |quantile| tick.latencies.quantile(quantile).map(|value| value.as_secs_f64() * 1e3);
+        Self {
+            second: tick.second,
+            rate: tick.rate,
+            planned: tick.planned,
+            ok: tick.ok,
+            failed: tick.failed,
+            timed_out: tick.timed_out,
+            in_flight: tick.in_flight,
+            queued: tick.queued,
+            never_sent: tick.never_sent,
+            p50_ms: at(0.5),
+            p90_ms: at(0.9),
+            p99_ms: at(0.99),
+            max_ms: at(1.0),
+            lag_ms: tick.lag_ms,
+            versions: tick.versions.iter().map(|(name, v)| (name.clone(), (v.count, v.bad))).collect(),
+        }
+    }
+}

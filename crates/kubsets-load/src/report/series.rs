@@ -1,0 +1,139 @@
+//! Counts and percentiles of one set of requests: all of them, those of a target, those of a version.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Percentiles;
+use crate::engine::Totals;
+use crate::latencies::{Latencies, Recorder};
+use crate::outcome::ErrorKind;
+use crate::tally::{Counts, TargetShard};
+
+/// What was planned and what became of it. Each planned request is in exactly one of the other numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Accounting {
+    /// Requests that came due.
+    pub planned: u64,
+    /// Answered and not failed.
+    pub ok: u64,
+    /// Failed: error or failed status.
+    pub failed: u64,
+    /// Given up after the timeout.
+    pub timed_out: u64,
+    /// Still under way when the run ended.
+    pub in_flight_at_end: u64,
+    /// Given up unsent, or still waiting to be sent when the run ended.
+    pub never_sent: u64,
+}
+
+impl Accounting {
+    /// Whether planned = ok + failed + timed out + in flight at the end + never sent.
+    pub fn holds(&self) -> bool {
+        self.planned == self.ok + self.failed + self.timed_out + self.in_flight_at_end + self.never_sent
+    }
+}
+
+impl fmt::Display for Accounting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.holds() { "=" } else { "≠" };
+        write!(
+            f,
+            "planned {} {sign} ok {} + failed {} + timed out {} + in flight at end {} + never sent {}",
+            self.planned, self.ok, self.failed, self.timed_out, self.in_flight_at_end, self.never_sent
+        )
+    }
+}
+
+/// Counts and percentiles of a set of requests.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Series {
+    /// Name of the set: `total`, a target, a version.
+    pub name: String,
+    /// What was planned and what became of it.
+    pub accounting: Accounting,
+    /// Answers by class of status, such as `2xx`.
+    pub statuses: BTreeMap<String, u64>,
+    /// Unsuccessful requests by kind; timeouts included.
+    pub errors: BTreeMap<ErrorKind, u64>,
+    /// From the planned instant: good answers, and as lower bounds requests without an answer.
+    pub corrected: Percentiles,
+    /// From the actual sending: good answers only.
+    pub uncorrected: Percentiles,
+    /// From the planned instant: failed requests, which would flatter the others by failing fast.
+    pub failed: Percentiles,
+    /// All values behind `corrected`: upper bounds in nanoseconds and counts.
+    pub histogram: Latencies,
+}
+
+/// Adds up a series.
+pub(super) struct Builder {
+    name: String,
+    plan: TargetShard,
+    counts: Counts,
+    corrected: Recorder<u64>,
+    bounds: Recorder<u64>,
+    uncorrected: Recorder<u64>,
+    failed: Recorder<u64>,
+}
+
+impl Builder {
+    pub(super) fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            plan: TargetShard::default(),
+            counts: Counts::default(),
+            corrected: Recorder::new(),
+            bounds: Recorder::new(),
+            uncorrected: Recorder::new(),
+            failed: Recorder::new(),
+        }
+    }
+
+    pub(super) fn plan(&mut self, part: &TargetShard) {
+        self.plan.planned += part.planned;
+        self.plan.never_sent += part.never_sent;
+        self.plan.in_flight_at_end += part.in_flight_at_end;
+    }
+
+    /// For a version: what is known to have been meant for it are its answers.
+    pub(super) fn plan_answered(&mut self, cell: &Totals) {
+        self.plan.planned += cell.counts.ok + cell.counts.failed + cell.counts.timed_out;
+    }
+
+    pub(super) fn add(&mut self, cell: &Totals) {
+        self.counts.merge(&cell.counts);
+        self.corrected.add(&cell.corrected.latencies());
+        self.bounds.add(&cell.bounds.latencies());
+        self.uncorrected.add(&cell.uncorrected.latencies());
+        self.failed.add(&cell.failed.latencies());
+    }
+
+    pub(super) fn build(self) -> Series {
+        let classes = ["other", "1xx", "2xx", "3xx", "4xx", "5xx"];
+        let statuses = classes.iter().zip(self.counts.statuses).filter(|(_, count)| *count > 0);
+        let errors = ErrorKind::ALL.into_iter().map(|kind| (kind, self.counts.errors[kind.index()]));
+        let mut histogram = self.corrected.latencies();
+        histogram.merge(&self.bounds.latencies());
+        Series {
+            name: self.name,
+            accounting: Accounting {
+                planned: self.plan.planned,
+                ok: self.counts.ok,
+                failed: self.counts.failed,
+                timed_out: self.counts.timed_out,
+                in_flight_at_end: self.plan.in_flight_at_end,
+                never_sent: self.plan.never_sent,
+            },
+            statuses: statuses.map(|(class, count)| ((*class).to_owned(), count)).collect(),
+            errors: errors.filter(|(_, count)| *count > 0).collect(),
+            corrected: Percentiles::of(&self.corrected, Some(&self.bounds)),
+            uncorrected: Percentiles::of(&self.uncorrected, None),
+            failed: Percentiles::of(&self.failed, None),
+            histogram,
+        }
+    }
+}

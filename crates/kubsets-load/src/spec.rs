@@ -1,0 +1,269 @@
+//! Everything a run needs to know, with defaults, and the check of it before anything is sent.
+
+use std::time::Duration;
+
+use http::HeaderName;
+
+use crate::schedule::{Schedule, ScheduleError};
+use crate::target::{Target, TargetError};
+
+/// How requests travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Protocol {
+    /// HTTP/1.1 over connections that are kept and used in turn.
+    #[default]
+    Http1,
+    /// HTTP/1.1 with a new connection for each request, so that what balances connections (kube-proxy)
+    /// balances requests.
+    Http1PerRequest,
+    /// HTTP/2 by prior knowledge, many requests at once on each connection.
+    Http2,
+}
+
+impl Protocol {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Http1 => "http/1.1",
+            Self::Http1PerRequest => "http/1.1, one connection per request",
+            Self::Http2 => "http/2",
+        }
+    }
+}
+
+/// What a run may not exceed, to keep a slip of the finger from doing harm.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    /// Highest rate in requests per second.
+    pub rate: f64,
+    /// Longest time in which new requests are planned.
+    pub duration: Duration,
+    /// Most requests under way at once, over all endpoints.
+    pub concurrency: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { rate: 10_000.0, duration: Duration::from_mins(15), concurrency: 4096 }
+    }
+}
+
+/// A run of the load generator.
+#[derive(Debug, Clone)]
+pub struct LoadSpec {
+    /// What is asked. At least one.
+    pub targets: Vec<Target>,
+    /// When requests are due.
+    pub schedule: Schedule,
+    /// How long new requests are planned; `None` means until stopped, at most `limits.duration`.
+    pub duration: Option<Duration>,
+    /// How requests travel.
+    pub protocol: Protocol,
+    /// Most connections to each endpoint (host and port). They are opened as they are needed.
+    pub connections: usize,
+    /// Most requests at once on each connection, for HTTP/2.
+    pub streams: usize,
+    /// Most requests that wait for a connection; one more is counted as never sent.
+    pub queue: usize,
+    /// A request without a complete answer after this time has timed out. The time runs from sending
+    /// (opening the connection included). A request that has waited as long unsent is given up as never sent.
+    pub timeout: Duration,
+    /// How long requests under way may go on after the last planned instant; the timeout if `None`.
+    pub drain: Option<Duration>,
+    /// Response header that names the version of the server.
+    pub version_header: String,
+    /// Lowest status that counts as failed.
+    pub failed_from_status: u16,
+    /// Send a W3C `traceparent` header, with the sampled flag set for this share of requests (0 to 1).
+    pub trace_ratio: Option<f64>,
+    /// Threads that send. One is enough for tens of thousands of requests per second.
+    pub workers: usize,
+    /// Seed of Poisson arrivals, UUIDs and trace identifiers.
+    pub seed: u64,
+    /// Hosts that may be loaded although they are not local, see [`guard`](crate::guard()).
+    pub allow_hosts: Vec<String>,
+    /// What may not be exceeded.
+    pub limits: Limits,
+    /// A pause of the generator itself of this length makes the run invalid.
+    pub stall_limit: Duration,
+}
+
+impl LoadSpec {
+    /// A run against one address with default settings.
+    pub fn new(url: impl Into<String>, schedule: Schedule) -> Self {
+        Self {
+            targets: vec![Target::get(url)],
+            schedule,
+            duration: None,
+            protocol: Protocol::default(),
+            connections: 128,
+            streams: 100,
+            queue: 65_536,
+            timeout: Duration::from_secs(10),
+            drain: None,
+            version_header: "x-kubsets-version".to_owned(),
+            failed_from_status: 400,
+            trace_ratio: None,
+            workers: 1,
+            seed: 1,
+            allow_hosts: Vec::new(),
+            limits: Limits::default(),
+            stall_limit: Duration::from_millis(250),
+        }
+    }
+
+    /// Checks the whole specification without sending anything.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong.
+    pub fn check(&self) -> Result<(), SpecError> {
+        self.schedule.check()?;
+        if self.targets.is_empty() {
+            return Err(SpecError::NoTarget);
+        }
+        for target in &self.targets {
+            target.compile(&self.allow_hosts)?;
+        }
+        self.check_limits()?;
+        for (what, value) in
+            [("connections", self.connections), ("streams", self.streams), ("workers", self.workers)]
+        {
+            if value == 0 {
+                return Err(SpecError::Zero { what });
+            }
+        }
+        if self.timeout.is_zero() {
+            return Err(SpecError::Zero { what: "timeout" });
+        }
+        if HeaderName::from_bytes(self.version_header.as_bytes()).is_err() {
+            return Err(SpecError::VersionHeader(self.version_header.clone()));
+        }
+        match self.trace_ratio {
+            Some(ratio) if !(0.0..=1.0).contains(&ratio) => Err(SpecError::TraceRatio(ratio)),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_limits(&self) -> Result<(), SpecError> {
+        if let Some(rate) = self.schedule.peak_rate() {
+            self.check_rate(rate)?;
+        }
+        if let Some(wanted) = self.duration.or(self.schedule.natural_end())
+            && wanted > self.limits.duration
+        {
+            return Err(SpecError::Duration { wanted, limit: self.limits.duration });
+        }
+        let wanted = self.concurrency();
+        if wanted > self.limits.concurrency {
+            return Err(SpecError::Concurrency { wanted, limit: self.limits.concurrency });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn check_rate(&self, rate: f64) -> Result<(), SpecError> {
+        if !rate.is_finite() || rate < 0.0 {
+            return Err(SpecError::NotARate(rate));
+        }
+        if rate > self.limits.rate {
+            return Err(SpecError::Rate { wanted: rate, limit: self.limits.rate });
+        }
+        Ok(())
+    }
+
+    /// Most requests under way at once to one endpoint.
+    pub(crate) fn concurrency(&self) -> usize {
+        match (&self.schedule, self.protocol) {
+            (Schedule::Closed { users, .. }, _) => *users,
+            (_, Protocol::Http2) => {
+                self.connections.saturating_mul(self.streams).min(self.limits.concurrency)
+            }
+            (_, Protocol::Http1 | Protocol::Http1PerRequest) => self.connections,
+        }
+    }
+
+    /// When planning ends.
+    pub(crate) fn end(&self) -> Duration {
+        self.duration.or(self.schedule.natural_end()).unwrap_or(self.limits.duration)
+    }
+
+    pub(crate) fn drain_time(&self) -> Duration {
+        self.drain.unwrap_or(self.timeout)
+    }
+}
+
+/// A specification that cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum SpecError {
+    /// The list of targets is empty.
+    #[error("no target given")]
+    NoTarget,
+    /// A target is wrong or refused.
+    #[error("bad target")]
+    Target(#[from] TargetError),
+    /// The schedule makes no sense.
+    #[error("bad schedule")]
+    Schedule(#[from] ScheduleError),
+    /// The rate is above the limit.
+    #[error("a rate of {wanted} requests per second is above the limit of {limit}")]
+    Rate {
+        /// What was asked for.
+        wanted: f64,
+        /// What is allowed.
+        limit: f64,
+    },
+    /// The rate is negative or no number.
+    #[error("{0} is no rate")]
+    NotARate(f64),
+    /// The duration is above the limit.
+    #[error("a duration of {wanted:?} is above the limit of {limit:?}")]
+    Duration {
+        /// What was asked for.
+        wanted: Duration,
+        /// What is allowed.
+        limit: Duration,
+    },
+    /// More requests at once than allowed.
+    #[error("{wanted} requests at once are above the limit of {limit}")]
+    Concurrency {
+        /// What was asked for.
+        wanted: usize,
+        /// What is allowed.
+        limit: usize,
+    },
+    /// A number that must be at least 1, or a time that must be above zero.
+    #[error("{what} must be above zero")]
+    Zero {
+        /// The setting.
+        what: &'static str,
+    },
+    /// The name of the version header is no header name.
+    #[error("`{0}` is no header name")]
+    VersionHeader(String),
+    /// The sampling ratio is no share.
+    #[error("a trace ratio of {0} is not between 0 and 1")]
+    TraceRatio(f64),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_hold_unless_raised() {
+        let spec = |text: &str| LoadSpec::new("http://127.0.0.1/", text.parse().unwrap());
+        assert!(spec("10k").check().is_ok());
+        let error = spec("10..20000/60s").check().unwrap_err();
+        assert_eq!(error.to_string(), "a rate of 20000 requests per second is above the limit of 10000");
+        let mut raised = spec("20k");
+        raised.limits.rate = 50_000.0;
+        assert!(raised.check().is_ok());
+        let mut long = spec("1");
+        long.duration = Some(Duration::from_hours(1));
+        assert!(matches!(long.check(), Err(SpecError::Duration { .. })));
+        assert!(matches!(spec("closed:5000").check(), Err(SpecError::Concurrency { .. })));
+        let mut traced = spec("1");
+        traced.trace_ratio = Some(1.5);
+        assert!(matches!(traced.check(), Err(SpecError::TraceRatio(_))));
+    }
+}
