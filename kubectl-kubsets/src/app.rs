@@ -2,8 +2,13 @@
 
 use std::path::PathBuf;
 
+use kubsets_kube::{Access, AccessOptions};
+
 use crate::cli::GlobalArgs;
 use crate::ui::Printer;
+
+/// Namespace of the demo stack.
+pub(crate) const STACK_NAMESPACE: &str = "kubsets-demo";
 
 /// The surroundings of one command.
 #[derive(Clone, Debug)]
@@ -51,17 +56,42 @@ fn set(variable: &str) -> Option<PathBuf> {
 }
 
 impl App {
-    /// A client for the cluster that the flags name, and the context's name.
-    ///
-    /// # Errors
-    /// When there is no such context or its entry is not usable.
-    pub(crate) async fn connect(&self) -> anyhow::Result<(kube::Client, String)> {
-        let options = kube::config::KubeConfigOptions {
+    /// How the flags want the cluster to be reached.
+    pub(crate) fn access_options(&self) -> AccessOptions {
+        let defaults = AccessOptions::default();
+        AccessOptions {
+            kubeconfig: self.global.kubeconfig.as_ref().map(|file| file.clone().into_os_string()),
             context: self.global.context.clone(),
             cluster: self.global.cluster.clone(),
             user: self.global.user.clone(),
-        };
-        let config = kube::Config::from_kubeconfig(&options).await?;
-        Ok((kube::Client::try_from(config)?, self.global.context.clone().unwrap_or_default()))
+            act_as: self.global.impersonate.clone(),
+            namespace: self.global.namespace.clone(),
+            request_timeout: self.global.request_timeout.unwrap_or(defaults.request_timeout),
+            read_only: self.global.read_only,
+            allow_namespaces: Vec::new(),
+        }
+    }
+
+    /// The cluster that the flags name; no request is sent yet.
+    ///
+    /// # Errors
+    /// When there is no such context or its entry is not usable.
+    pub(crate) async fn access(&self) -> anyhow::Result<Access> {
+        Ok(Access::connect(&self.access_options()).await?)
+    }
+
+    /// The cluster that the flags name, in the namespace of the demo stack unless `-n` names another, proved
+    /// to answer.
+    ///
+    /// # Errors
+    /// When there is no such context, or no answer.
+    pub(crate) async fn stack_access(&self) -> anyhow::Result<Access> {
+        let access = self.access().await?;
+        self.ui.detail(format!("asking {}", access.facts().server));
+        access.server_version().await?;
+        Ok(match self.global.namespace {
+            Some(_) => access,
+            None => access.with_namespace(STACK_NAMESPACE),
+        })
     }
 }

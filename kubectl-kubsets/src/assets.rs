@@ -16,6 +16,18 @@ pub(crate) struct Platform;
 #[allow_missing = true]
 pub(crate) struct Labs;
 
+/// `k8s/` of the repository: the demo stack as Kustomize folders.
+#[derive(RustEmbed)]
+#[folder = "../k8s"]
+pub(crate) struct Stack;
+
+/// The paths of all files of a folder, sorted.
+pub(crate) fn paths<A: RustEmbed>() -> Vec<String> {
+    let mut paths: Vec<String> = A::iter().map(Cow::into_owned).collect();
+    paths.sort();
+    paths
+}
+
 /// The text of an embedded file, where it exists and is UTF-8.
 pub(crate) fn text<A: RustEmbed>(path: &str) -> Option<String> {
     let file = A::get(path)?;

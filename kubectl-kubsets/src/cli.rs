@@ -40,6 +40,12 @@ pub(crate) enum Command {
     Up(crate::commands::up::Args),
     /// Take away what `up` made and leave the machine as it was
     Down(crate::commands::down::Args),
+    /// Say in one screen whether all is healthy, or what is wrong and where to look first
+    Status(crate::commands::status::Args),
+    /// Send one order all the way through the stack and show when it got where
+    Smoke(crate::commands::smoke::Args),
+    /// Bring out a new version on real traffic: a verdict, then promoted or rolled back
+    Canary(crate::commands::canary::Args),
     /// Say what each cluster provider needs and what is missing, with the fix
     Doctor(crate::commands::doctor::Args),
     /// Create and manage clusters

@@ -1,10 +1,13 @@
 //! One module per command.
 
+pub(crate) mod canary;
 pub(crate) mod cluster;
 pub(crate) mod completion;
 pub(crate) mod doctor;
 pub(crate) mod down;
 pub(crate) mod internal;
+pub(crate) mod smoke;
+pub(crate) mod status;
 pub(crate) mod up;
 pub(crate) mod version;
 
@@ -17,6 +20,9 @@ pub(crate) async fn run(app: &App, command: Command) -> anyhow::Result<ExitCode>
     match command {
         Command::Up(args) => up::run(app, args).await,
         Command::Down(args) => down::run(app, args).await,
+        Command::Status(args) => status::run(app, args).await,
+        Command::Smoke(args) => smoke::run(app, args).await,
+        Command::Canary(args) => canary::run(app, args).await,
         Command::Doctor(args) => doctor::run(app, args).await,
         Command::Cluster(args) => cluster::run(app, args).await,
         Command::Version(args) => version::run(app, args).await,

@@ -7,6 +7,8 @@ mod app;
 mod assets;
 mod cli;
 mod commands;
+mod entrance;
+mod http;
 mod ui;
 
 use std::ffi::{OsStr, OsString};

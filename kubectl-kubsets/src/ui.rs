@@ -9,7 +9,7 @@ mod style;
 mod table;
 mod units;
 
-pub(crate) use error::{Failure, Hint, usage_error};
+pub(crate) use error::{Failure, usage_error};
 pub use exit::ExitCode;
 pub(crate) use printer::{Format, Printer, PrinterOptions, init_logs, set_color};
 pub(crate) use progress::Step;

@@ -4,16 +4,36 @@
 type Examples = (&'static [&'static str], &'static [(&'static str, &'static str)]);
 
 const EXAMPLES: &[Examples] = &[
-    (&[], &[("a cluster with the demo stack", "up")]),
+    (
+        &[],
+        &[
+            ("a cluster with the demo stack", "up"),
+            ("what a bad canary would do to your users", "canary simulate --error 5% --rps 100 --weights 10"),
+        ],
+    ),
     (
         &["up"],
         &[("a cluster that suits this machine, and the stack", "up"), ("without questions", "up --yes")],
     ),
     (&["down"], &[("remove what up made", "down"), ("without a question", "down --yes")]),
+    (
+        &["status"],
+        &[("one look", "status"), ("wait until all is healthy", "status --until-healthy --timeout 5m")],
+    ),
+    (
+        &["smoke"],
+        &[("through the gateway", "smoke"), ("through an address", "smoke --url http://127.0.0.1:8080")],
+    ),
     (&["doctor"], &[("what is possible on this machine", "doctor"), ("for a script", "doctor -o json")]),
     (
-        &["cluster"],
-        &[("a cluster with three nodes", "cluster create --nodes 3"), ("what there is", "cluster list")],
+        &["canary", "simulate"],
+        &[
+            (
+                "5 % errors at 100 requests/s and 10 % weight",
+                "canary simulate --error 5% --rps 100 --weights 10",
+            ),
+            ("beside the rules of other tools", "canary simulate --error 2% --rps 20 --compare"),
+        ],
     ),
     (&["version"], &[("plugin and cluster", "version"), ("with commit and compiler", "version -o json")]),
     (

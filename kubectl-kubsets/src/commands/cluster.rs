@@ -1,17 +1,205 @@
-//! `cluster`: creates and manages clusters.
+//! `cluster`: makes and manages clusters.
+
+mod providers;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kubsets_cluster::native::DEFAULT_ROOT;
+use kubsets_cluster::{ClusterInfo, ClusterName, ClusterSpec, Health, ProviderKind, Role};
 
 use crate::app::App;
-use crate::ui::{ExitCode, Failure};
+use crate::ui::{Cell, ExitCode, Failure, Risk, Style, Table, Tone};
+
+pub(crate) use providers::{Choice, Clusters, Progress};
 
 /// Arguments of `cluster`.
 #[derive(clap::Args, Debug)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Which cluster.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Which {
+    /// Name of the cluster
+    #[arg(long, value_name = "NAME", default_value = "kubsets", value_parser = cluster_name)]
+    pub(crate) name: ClusterName,
+
+    /// Who makes it: native (namespaces of this host), kind, k3d, current (a context that exists), or auto
+    #[arg(long, value_name = "PROVIDER", default_value = "auto")]
+    pub(crate) provider: Choice,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum Command {
+    /// Make a cluster with DNS, metrics and storage, or repair one
+    Create {
+        #[command(flatten)]
+        which: Which,
+        /// Nodes in all, 1 to 5; the first is the control plane
+        #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=5))]
+        nodes: u8,
+    },
+    /// Remove a cluster and everything that belongs to it
+    Delete {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// List the clusters that kubsets made
+    List,
+    /// Show the nodes of a cluster
+    Status {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Print a kubeconfig for a cluster
+    Kubeconfig {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Add a worker to a running cluster
+    AddNode {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Drain a worker and remove it
+    RemoveNode {
+        #[command(flatten)]
+        which: Which,
+        /// Name of the node
+        #[arg(value_name = "NODE")]
+        node: String,
+    },
+    /// Bring images (docker archives) to every node
+    LoadImage {
+        #[command(flatten)]
+        which: Which,
+        /// Archives, as `kubectl kubsets images save` or `docker save` write them
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+    },
+}
 
 /// Runs `cluster`.
 ///
 /// # Errors
-/// When it cannot be done.
-#[expect(clippy::unused_async, reason = "the providers are asynchronous")]
-pub(crate) async fn run(_app: &App, _args: Args) -> anyhow::Result<ExitCode> {
-    Err(Failure::new(ExitCode::Skipped, "`cluster` is not part of this build yet").into())
+/// What the provider says.
+pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
+    let clusters = Clusters::new(app);
+    match args.command {
+        Command::Create { which, nodes } => {
+            let info = clusters.create(&which, nodes).await?;
+            crate::platform::provision(app, &clusters, &info).await?;
+            show(app, &[info])?;
+            app.ui.hint("`kubectl kubsets up` deploys the demo stack on it");
+        }
+        Command::Delete { which } => {
+            app.ui.confirm(Risk::Severe(which.name.as_str()), &format!("delete cluster {}", which.name))?;
+            clusters.delete(&which).await?;
+        }
+        Command::List => show(app, &clusters.list().await?)?,
+        Command::Status { which } => {
+            let info = clusters.status(&which).await?;
+            let healthy = info.health == Health::Running;
+            show(app, &[info])?;
+            return Ok(if healthy { ExitCode::Success } else { ExitCode::VerdictFailed });
+        }
+        Command::Kubeconfig { which } => {
+            let text = clusters.on(&which, |provider, name| provider.kubeconfig(name)).await?;
+            app.ui.data(&text);
+        }
+        Command::AddNode { which } => {
+            let progress = Progress::new(app);
+            let node = clusters.on(&which, move |provider, name| provider.add_node(name, &progress)).await?;
+            let info = clusters.status(&which).await?;
+            crate::platform::load_on_all(app, &clusters, &info).await?;
+            app.ui.data(&format!("{node}\n"));
+        }
+        Command::RemoveNode { which, node } => {
+            app.ui.confirm(Risk::Moderate, &format!("drain and remove {node}"))?;
+            let progress = Progress::new(app);
+            clusters.on(&which, move |provider, name| provider.remove_node(name, &node, &progress)).await?;
+        }
+        Command::LoadImage { which, files } => {
+            for file in &files {
+                if !file.is_file() {
+                    return Err(Failure::new(ExitCode::Usage, format!("there is no file {}", file.display()))
+                        .with_hint("`kubectl kubsets images save REFERENCE --to FILE` writes one")
+                        .into());
+                }
+            }
+            let files = Arc::new(files);
+            let progress = Progress::new(app);
+            clusters.on(&which, move |provider, name| provider.load_images(name, &files, &progress)).await?;
+        }
+    }
+    Ok(ExitCode::Success)
+}
+
+fn cluster_name(text: &str) -> Result<ClusterName, String> {
+    text.parse().map_err(|e: kubsets_cluster::Error| e.to_string())
+}
+
+/// Prints clusters with their nodes.
+fn show(app: &App, list: &[ClusterInfo]) -> anyhow::Result<()> {
+    app.ui.emit("ClusterList", &serde_json::json!({"items": list}), |style| {
+        if list.is_empty() {
+            return "no clusters\n".into();
+        }
+        let mut table = Table::new(&["CLUSTER", "PROVIDER", "NODE", "ROLE", "ADDRESS", "STATE"]);
+        for cluster in list {
+            let provider = cluster.provider.to_string();
+            table.row(vec![
+                Cell::from(cluster.name.as_str()),
+                Cell::from(provider.as_str()),
+                Cell::from(""),
+                Cell::from(""),
+                Cell::from(""),
+                state(style, &cluster.health),
+            ]);
+            for node in &cluster.nodes {
+                let role = if node.role == Role::ControlPlane { "control-plane" } else { "worker" };
+                table.row(vec![
+                    Cell::from(""),
+                    Cell::from(""),
+                    Cell::from(node.name.as_str()),
+                    Cell::from(role),
+                    Cell::from(node.address.as_str()),
+                    state(style, &node.health),
+                ]);
+            }
+        }
+        table.render(style)
+    })
+}
+
+fn state(_: Style, health: &Health) -> Cell {
+    match health {
+        Health::Running => Cell::toned(Tone::Good, "running"),
+        Health::Stopped => Cell::toned(Tone::Bad, "stopped"),
+        Health::Degraded(reason) => Cell::toned(Tone::Warn, format!("degraded: {reason}")),
+    }
+}
+
+/// How long a cluster of this kind takes to come up, for the progress line.
+pub(crate) fn usual_time(kind: ProviderKind) -> Duration {
+    match kind {
+        ProviderKind::Native => Duration::from_secs(30),
+        ProviderKind::Kind => Duration::from_secs(90),
+        ProviderKind::K3d => Duration::from_mins(1),
+        ProviderKind::Current => Duration::from_secs(2),
+    }
+}
+
+/// The wanted cluster as the providers take it.
+pub(crate) fn spec(name: &ClusterName, nodes: u8, kubernetes: String) -> ClusterSpec {
+    ClusterSpec { name: name.clone(), nodes, kubernetes }
+}
+
+/// Where the state of native clusters lies: `KUBSETS_NATIVE_ROOT`, else the usual place.
+pub(crate) fn native_root() -> PathBuf {
+    std::env::var_os("KUBSETS_NATIVE_ROOT").map_or_else(|| DEFAULT_ROOT.into(), PathBuf::from)
 }

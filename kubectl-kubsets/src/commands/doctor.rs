@@ -1,17 +1,168 @@
-//! `doctor`: what is possible on this machine, why not, and the fix.
+//! `doctor`: what is possible on this machine, what is not and why, and the fix.
+
+mod cluster;
+mod host;
+mod providers;
+mod tools;
+
+use serde::Serialize;
 
 use crate::app::App;
-use crate::ui::ExitCode;
+use crate::ui::{Cell, ExitCode, Style, Table, Tone};
 
 /// Arguments of `doctor`.
 #[derive(clap::Args, Debug)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Do not ask the cluster of the current context
+    #[arg(long)]
+    no_cluster: bool,
+}
 
-/// Looks around.
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Check {
+    name: String,
+    state: State,
+    found: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<String>,
+}
+
+/// How a check came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum State {
+    Ok,
+    Warning,
+    Missing,
+}
+
+impl Check {
+    fn ok(name: impl Into<String>, found: impl Into<String>) -> Self {
+        Self { name: name.into(), state: State::Ok, found: found.into(), fix: None }
+    }
+
+    fn warning(name: impl Into<String>, found: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { name: name.into(), state: State::Warning, found: found.into(), fix: Some(fix.into()) }
+    }
+
+    fn missing(name: impl Into<String>, found: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { name: name.into(), state: State::Missing, found: found.into(), fix: Some(fix.into()) }
+    }
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    /// The provider that `up` takes without `--provider`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    choice: Option<String>,
+    providers: Vec<Check>,
+    host: Vec<Check>,
+    tools: Vec<Check>,
+    cluster: Vec<Check>,
+}
+
+impl Report {
+    fn groups(&self) -> [(&'static str, &[Check]); 4] {
+        [
+            ("Cluster providers", &self.providers),
+            ("This machine", &self.host),
+            ("Tools", &self.tools),
+            ("Cluster of the current context", &self.cluster),
+        ]
+    }
+}
+
+/// Looks around; the exit code is 0 where at least one provider can work, else 4.
 ///
 /// # Errors
 /// When the result cannot be written in the form asked for.
-#[expect(clippy::unused_async, reason = "clusters are asked too")]
-pub(crate) async fn run(_app: &App, _args: Args) -> anyhow::Result<ExitCode> {
-    Ok(ExitCode::Success)
+pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
+    app.ui.detail("looking at this machine and its tools");
+    let (host, cache) = (tokio::task::spawn_blocking(host::checks), app.cache_dir());
+    let tools = tokio::task::spawn_blocking(move || tools::checks(&cache));
+    let providers = tokio::task::spawn_blocking(providers::checks);
+    let cluster = async { if args.no_cluster { Vec::new() } else { cluster::checks(app).await } };
+    let (host, tools, providers, cluster) = tokio::join!(host, tools, providers, cluster);
+    let mut providers = providers?;
+    providers.push(providers::current(&cluster, args.no_cluster));
+    let choice = providers.iter().find(|check| check.state == State::Ok).map(|check| check.name.clone());
+    let report = Report { choice, providers, host: host?, tools: tools?, cluster };
+
+    app.ui.emit("Doctor", &report, |style| render(&report, style))?;
+    match &report.choice {
+        Some(_) => Ok(ExitCode::Success),
+        None => {
+            app.ui.hint("fix one of the providers above, then `kubectl kubsets up`");
+            Ok(ExitCode::Skipped)
+        }
+    }
+}
+
+fn render(report: &Report, style: Style) -> String {
+    let mut text = String::new();
+    for (title, checks) in report.groups() {
+        if checks.is_empty() {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(&format!("{}\n", style.paint(Tone::Strong, title)));
+        let mut table = Table::new([]).indent(2);
+        for check in checks {
+            let (word, tone) = match check.state {
+                State::Ok => ("ok", Tone::Good),
+                State::Warning => ("note", Tone::Warn),
+                State::Missing => ("missing", Tone::Bad),
+            };
+            table.row([Cell::new(tone, word), check.name.clone().into(), check.found.clone().into()]);
+            if let Some(fix) = &check.fix {
+                table.row(["".into(), "".into(), Cell::new(Tone::Hint, format!("fix: {fix}"))]);
+            }
+        }
+        // A fix that is cut off helps nobody: the terminal may wrap it.
+        text.push_str(&table.render(Style { width: None, ..style }));
+    }
+    if let Some(choice) = &report.choice {
+        text.push_str(&format!(
+            "\n`kubectl kubsets up` would take the provider {}\n",
+            style.paint(Tone::Good, choice)
+        ));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_shows_state_reason_and_fix() {
+        let report = Report {
+            choice: Some("native".into()),
+            providers: vec![
+                Check::ok("native", "root, namespaces, 7 programs"),
+                Check::missing("kind", "no container engine answers", "start Docker or Podman"),
+            ],
+            host: vec![Check::warning("disk", "3 GiB free", "free some space")],
+            tools: Vec::new(),
+            cluster: Vec::new(),
+        };
+        let expected = "\
+Cluster providers
+  ok       native  root, namespaces, 7 programs
+  missing  kind    no container engine answers
+                   fix: start Docker or Podman
+
+This machine
+  note  disk  3 GiB free
+              fix: free some space
+
+`kubectl kubsets up` would take the provider native
+";
+        assert_eq!(render(&report, Style::PLAIN), expected);
+    }
 }

@@ -69,9 +69,9 @@ async fn server(app: &App) -> Server {
 }
 
 async fn ask(app: &App) -> anyhow::Result<Server> {
-    let (client, context) = app.connect().await?;
-    let info = client.apiserver_version().await?;
-    Ok(Server { context: Some(context), version: Some(info.git_version), error: None })
+    let access = app.access().await?;
+    let version = access.server_version().await?;
+    Ok(Server { context: Some(access.facts().context.clone()), version: Some(version), error: None })
 }
 
 fn table(versions: &Versions, style: Style) -> String {

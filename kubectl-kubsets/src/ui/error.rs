@@ -8,17 +8,6 @@ use super::style::{Style, Tone};
 
 mod known;
 
-/// What an error knows beyond its text. Implemented by every error that a user can meet.
-pub(crate) trait Hint {
-    /// Sentences that say what to do, best first; commands in backticks.
-    fn hints(&self) -> Vec<String>;
-
-    /// The exit code that this error asks for, if it has an opinion.
-    fn exit_code(&self) -> Option<ExitCode> {
-        None
-    }
-}
-
 /// An error made by a command of this binary: a message, a code, hints.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -61,7 +50,7 @@ impl Failure {
         self.code
     }
 
-    #[cfg(test)]
+    /// What to do about it.
     pub(crate) fn hints(&self) -> &[String] {
         &self.hints
     }
@@ -79,16 +68,6 @@ impl std::error::Error for Failure {
     }
 }
 
-impl Hint for Failure {
-    fn hints(&self) -> Vec<String> {
-        self.hints.clone()
-    }
-
-    fn exit_code(&self) -> Option<ExitCode> {
-        Some(self.code)
-    }
-}
-
 /// The text of `error` (lines ended) and the exit code of the outermost error that has an opinion.
 pub(super) fn render(error: &anyhow::Error, style: Style) -> (String, ExitCode) {
     let mut message = String::new();
@@ -103,13 +82,13 @@ pub(super) fn render(error: &anyhow::Error, style: Style) -> (String, ExitCode) 
             }
             message.push_str(&text);
         }
-        if let Some(known) = known::hint_of(cause) {
-            for hint in known.hints() {
+        if let Some(advice) = known::advice_on(cause) {
+            for hint in advice.hints {
                 if !hints.contains(&hint) {
                     hints.push(hint);
                 }
             }
-            code = code.or(known.exit_code());
+            code = code.or(Some(advice.code));
         }
     }
     let mut text = format!("{} {message}\n", style.paint(Tone::Bad, "error:"));

@@ -233,7 +233,7 @@ fn document<T: Serialize>(kind: &str, value: &T) -> anyhow::Result<serde_json::V
     let mut document = serde_json::Map::new();
     document.insert("apiVersion".to_owned(), API_VERSION.into());
     document.insert("kind".to_owned(), kind.into());
-    match serde_json::to_value(value)? {
+    match camel_case(serde_json::to_value(value)?) {
         serde_json::Value::Object(fields) => document.extend(fields),
         serde_json::Value::Array(items) => {
             document.insert("items".to_owned(), items.into());
@@ -243,6 +243,34 @@ fn document<T: Serialize>(kind: &str, value: &T) -> anyhow::Result<serde_json::V
         }
     }
     Ok(document.into())
+}
+
+/// Field names in one style, whichever crate they come from: `at_ms` becomes `atMs`.
+fn camel_case(value: serde_json::Value) -> serde_json::Value {
+    match value {
+        serde_json::Value::Object(fields) => {
+            fields.into_iter().map(|(name, value)| (camel_case_name(&name), camel_case(value))).collect()
+        }
+        serde_json::Value::Array(items) => items.into_iter().map(camel_case).collect(),
+        other => other,
+    }
+}
+
+/// Names that are no field names (labels, versions, paths) stay as they are.
+fn camel_case_name(name: &str) -> String {
+    let is_field = name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if !is_field {
+        return name.to_owned();
+    }
+    let mut words = name.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |mut name, word| {
+        let mut letters = word.chars();
+        name.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+        name.push_str(letters.as_str());
+        name
+    })
 }
 
 /// True where a build server watches instead of a person.
@@ -317,6 +345,18 @@ mod tests {
         let document = document("Version", &serde_json::json!({"client": "0.1.0"})).expect("serialises");
         let expected = r#"{"apiVersion":"kubsets.dev/v1alpha1","kind":"Version","client":"0.1.0"}"#;
         assert_eq!(document, serde_json::from_str::<serde_json::Value>(expected).expect("is JSON"));
+    }
+
+    #[test]
+    fn field_names_have_one_style() {
+        for (name, expected) in [
+            ("at_ms", "atMs"),
+            ("p99", "p99"),
+            ("atMs", "atMs"),
+            ("app.kubernetes.io/x_y", "app.kubernetes.io/x_y"),
+        ] {
+            assert_eq!(camel_case_name(name), expected);
+        }
     }
 
     #[test]

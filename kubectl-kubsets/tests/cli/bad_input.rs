@@ -23,3 +23,32 @@ fn bad_duration() {
 fn bad_output_form() {
     insta::assert_snapshot!(Surroundings::new().snapshot(&["version", "-o", "xml"]));
 }
+
+#[test]
+fn bad_weight() {
+    insta::assert_snapshot!(Surroundings::new().snapshot(&["canary", "simulate", "--weights", "10,120"]));
+}
+
+#[test]
+fn bad_percent() {
+    insta::assert_snapshot!(Surroundings::new().snapshot(&["canary", "simulate", "--error", "x"]));
+}
+
+#[test]
+fn no_kubeconfig() {
+    insta::assert_snapshot!(Surroundings::new().snapshot(&["status"]));
+}
+
+#[test]
+fn unknown_context_names_the_nearest() {
+    let here = Surroundings::new();
+    let config = "apiVersion: v1\nkind: Config\ncurrent-context: kubsets\n\
+        clusters: [{name: a, cluster: {server: 'https://127.0.0.1:1'}}]\n\
+        contexts: [{name: kubsets, context: {cluster: a, user: u}}]\n\
+        users: [{name: u, user: {token: t}}]\n";
+    std::fs::write(here.home().join("absent"), config).expect("a file can be written");
+    insta::assert_snapshot!(here.snapshot(&["status", "--context", "kubset"]));
+    let unreachable = here.run(&["status"]);
+    assert_eq!(unreachable.status.code(), Some(5));
+    assert!(String::from_utf8_lossy(&unreachable.stderr).contains("hint:"));
+}

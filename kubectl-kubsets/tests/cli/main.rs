@@ -5,4 +5,5 @@ mod bad_input;
 mod completion;
 mod help;
 mod run;
+mod simulate;
 mod version;

@@ -2,89 +2,72 @@
 
 use std::error::Error;
 
-use super::{ExitCode, Failure, Hint};
+use kubsets_kube::Hint;
+
+use super::{ExitCode, Failure};
+
+/// What is known about an error beyond its text.
+pub(super) struct Advice {
+    /// Sentences that say what to do, best first; commands in backticks.
+    pub(super) hints: Vec<String>,
+    /// The exit code that it asks for.
+    pub(super) code: ExitCode,
+}
 
 /// The hints of `error`, where its type is one that has some.
-pub(super) fn hint_of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a dyn Hint> {
-    if let Some(failure) = error.downcast_ref::<Failure>() {
-        return Some(failure);
-    }
-    if let Some(error) = error.downcast_ref::<kube::Error>() {
-        return Some(error);
-    }
-    if let Some(error) = error.downcast_ref::<kube::config::KubeconfigError>() {
-        return Some(error);
-    }
-    None
+pub(super) fn advice_on(error: &(dyn Error + 'static)) -> Option<Advice> {
+    let from = |error: &dyn Hint, code| Advice { hints: error.hint().into_iter().collect(), code };
+    Some(if let Some(failure) = error.downcast_ref::<Failure>() {
+        Advice { hints: failure.hints().to_vec(), code: failure.code() }
+    } else if let Some(error) = error.downcast_ref::<kubsets_kube::AccessError>() {
+        from(error, ExitCode::Cluster)
+    } else if let Some(error) = error.downcast_ref::<kubsets_kube::ApiError>() {
+        from(error, api_code(error))
+    } else if let Some(error) = error.downcast_ref::<kubsets_kube::ForwardError>() {
+        from(error, ExitCode::Cluster)
+    } else if let Some(error) = error.downcast_ref::<kubsets_kube::WaitError>() {
+        match error {
+            kubsets_kube::WaitError::Timeout { .. } => Advice {
+                hints: vec!["`kubectl kubsets status` says what is wrong and where to look first".to_owned()],
+                code: ExitCode::Timeout,
+            },
+            kubsets_kube::WaitError::Api(error) => from(error, api_code(error)),
+        }
+    } else if error.is::<kube::Error>() {
+        Advice { hints: Vec::new(), code: ExitCode::Cluster }
+    } else {
+        return None;
+    })
 }
 
-impl Hint for kube::Error {
-    fn hints(&self) -> Vec<String> {
-        match self {
-            Self::Api(status) => api_hints(status.code, &status.message),
-            Self::HyperError(_) | Self::Service(_) => {
-                vec![
-                    "is the cluster up? `kubectl kubsets cluster list` and `kubectl kubsets doctor` say more"
-                        .to_owned(),
-                ]
-            }
-            Self::Auth(_) => vec![
-                "the credentials of this context do not work: log in again or pick another with --context"
-                    .to_owned(),
-            ],
-            _ => Vec::new(),
-        }
+/// A refusal by our own rules is a usage error, a late answer a timeout, the rest the cluster's.
+fn api_code(error: &kubsets_kube::ApiError) -> ExitCode {
+    match error.kind {
+        kubsets_kube::ApiErrorKind::Refused(_) => ExitCode::Usage,
+        kubsets_kube::ApiErrorKind::Timeout => ExitCode::Timeout,
+        _ => ExitCode::Cluster,
     }
-
-    fn exit_code(&self) -> Option<ExitCode> {
-        Some(ExitCode::Cluster)
-    }
-}
-
-impl Hint for kube::config::KubeconfigError {
-    fn hints(&self) -> Vec<String> {
-        vec![
-            "`kubectl config get-contexts` lists what there is; `kubectl kubsets up` makes a cluster"
-                .to_owned(),
-        ]
-    }
-
-    fn exit_code(&self) -> Option<ExitCode> {
-        Some(ExitCode::Cluster)
-    }
-}
-
-/// What to do about an answer of the API server.
-fn api_hints(code: u16, message: &str) -> Vec<String> {
-    let hint = match code {
-        401 => {
-            "the API server does not accept these credentials: log in again or pick another context with --context"
-        }
-        403 => "this user lacks the right named above: `kubectl auth can-i --list` shows what it has",
-        404 if message.contains("the server could not find the requested resource") => {
-            "a kind of resource is not installed here: `kubectl kubsets doctor` says which and how to add it"
-        }
-        409 => {
-            "another tool owns a field of this object: `kubectl get -o yaml --show-managed-fields` shows which"
-        }
-        422 => "the API server found the object invalid",
-        429 => "the API server is busy: try again in a moment",
-        500..=599 => "the API server has trouble: `kubectl kubsets status` shows its parts",
-        _ => return Vec::new(),
-    };
-    vec![hint.to_owned()]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn refused() -> kubsets_kube::ApiError {
+        let io = std::io::Error::new(std::io::ErrorKind::ConnectionRefused, "tcp connect error");
+        kubsets_kube::ApiError::new("read the server's version", kube::Error::Service(Box::new(io)))
+    }
+
     #[test]
-    fn refusals_of_the_api_server_have_their_own_hint() {
-        for code in [401, 403, 409, 429, 500, 503] {
-            assert_eq!(api_hints(code, "").len(), 1, "{code}");
-        }
-        assert!(api_hints(404, "pods \"x\" not found").is_empty());
-        assert_eq!(api_hints(404, "the server could not find the requested resource").len(), 1);
+    fn an_unreachable_cluster_has_a_hint_and_its_code() {
+        let error = refused();
+        let known = advice_on(&error).expect("is known");
+        assert_eq!(known.code, ExitCode::Cluster);
+        assert!(known.hints[0].contains("kubectl kubsets doctor"));
+    }
+
+    #[test]
+    fn errors_of_strangers_have_no_hint() {
+        assert!(advice_on(&std::fmt::Error).is_none());
     }
 }

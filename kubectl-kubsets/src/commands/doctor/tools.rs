@@ -1,0 +1,95 @@
+//! Programs that build images or talk to clusters.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::Check;
+use crate::ui::bytes;
+
+pub(super) fn checks(cache: &Path) -> Vec<Check> {
+    vec![
+        tool("kubectl", &["version", "--client"], "install kubectl: https://kubernetes.io/docs/tasks/tools/"),
+        tool("cargo", &["--version"], "needed to build the images of the demo stack: https://rustup.rs"),
+        tool(
+            "go",
+            &["version"],
+            "needed to build the native cluster's binaries: hack/native-prerequisites.sh",
+        ),
+        tool(
+            "mmdebstrap",
+            &["--version"],
+            "needed for images from Debian packages: hack/native-prerequisites.sh",
+        ),
+        completion(),
+        cache_folder(cache),
+    ]
+}
+
+fn tool(name: &str, args: &[&str], fix: &str) -> Check {
+    match first_line(name, args) {
+        Some(line) => Check::ok(name, line),
+        None => Check::warning(name, "not found on PATH", fix),
+    }
+}
+
+/// The first line that a program writes, where it can be run.
+fn first_line(program: &str, args: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(args).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().next().unwrap_or_default().trim().to_owned();
+    output.status.success().then_some(line)
+}
+
+fn completion() -> Check {
+    let name = crate::COMPLETION_NAME;
+    let found = std::env::var_os("PATH").and_then(|path| {
+        std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.exists())
+    });
+    match found {
+        Some(file) => Check::ok("completion", format!("kubectl finds {}", file.display())),
+        None => Check::warning(
+            "completion",
+            "kubectl cannot complete",
+            "kubectl kubsets completion install-kubectl",
+        ),
+    }
+}
+
+fn cache_folder(cache: &Path) -> Check {
+    let size = folder_size(cache);
+    let text = format!("{}: {}", cache.display(), if size == 0 { "empty".to_owned() } else { bytes(size) });
+    Check::ok("cache", text)
+}
+
+/// Bytes of all files below a folder; links are not followed.
+fn folder_size(folder: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    entries
+        .flatten()
+        .map(|entry| match entry.metadata() {
+            Ok(data) if data.is_dir() => folder_size(&entry.path()),
+            Ok(data) => data.len(),
+            Err(_) => 0,
+        })
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_program_comes_with_its_fix() {
+        let check = tool("no-such-program-of-kubsets", &[], "install it");
+        assert_eq!(check.fix.as_deref(), Some("install it"));
+    }
+
+    #[test]
+    fn a_folder_weighs_what_its_files_weigh() {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        std::fs::create_dir(folder.path().join("a")).expect("a folder can be made");
+        std::fs::write(folder.path().join("a/b"), [0; 100]).expect("a file can be written");
+        assert_eq!(folder_size(folder.path()), 100);
+        assert_eq!(folder_size(&folder.path().join("absent")), 0);
+    }
+}

@@ -1,0 +1,257 @@
+//! `smoke`: one order all the way through the stack, as a timeline with times.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use http::Method;
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::cli::values::parse_duration;
+use crate::entrance;
+use crate::http::Http;
+use crate::ui::{ExitCode, Failure, Style, Table, Tone, millis};
+
+/// Time between two looks at the order.
+const PERIOD: Duration = Duration::from_millis(50);
+
+/// Arguments of `smoke`.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// Address of the stack instead of the one found at the gateway
+    #[arg(long, value_name = "URL", value_hint = clap::ValueHint::Url)]
+    url: Option<String>,
+
+    /// How long the order may take to be fulfilled
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "30s")]
+    timeout: Duration,
+}
+
+/// An order as the API shows it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct Order {
+    id: String,
+    state: String,
+    #[serde(default)]
+    item: Option<String>,
+    #[serde(default)]
+    quantity: Option<u32>,
+    #[serde(default)]
+    version: Option<String>,
+    #[serde(default)]
+    trace_id: Option<String>,
+    #[serde(default)]
+    created_at: Option<jiff::Timestamp>,
+    #[serde(default)]
+    published_at: Option<jiff::Timestamp>,
+    #[serde(default)]
+    fulfilled_at: Option<jiff::Timestamp>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Smoke {
+    passed: bool,
+    /// What happened, in a sentence.
+    summary: String,
+    url: String,
+    route: String,
+    order: Option<Order>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pod: Option<String>,
+    events: Vec<Moment>,
+}
+
+/// One point of the timeline.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Moment {
+    /// Milliseconds since the request was sent.
+    at_ms: f64,
+    what: &'static str,
+    detail: String,
+}
+
+/// Sends one order and follows it. Exit code: 0 fulfilled, 1 not, 5 no cluster or no way in.
+///
+/// # Errors
+/// When there is no cluster, or nothing answers.
+pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
+    let access = if args.url.is_some() { None } else { Some(app.stack_access().await?) };
+    let way = match &access {
+        Some(access) => entrance::find(&app.ui, access).await?,
+        None => entrance::given(args.url.as_deref().unwrap_or_default()),
+    };
+    app.ui.detail(format!("sending one order to {} ({})", way.url, way.how));
+    let smoke = follow(&way.url, &way.how, args.timeout).await?;
+    app.ui.emit("Smoke", &smoke, |style| render(&smoke, style))?;
+    if smoke.passed {
+        return Ok(ExitCode::Success);
+    }
+    app.ui.hint("`kubectl kubsets status` says what is wrong and where to look first");
+    Ok(ExitCode::VerdictFailed)
+}
+
+async fn follow(url: &str, route: &str, timeout: Duration) -> anyhow::Result<Smoke> {
+    let http = Http::new();
+    let sent = Instant::now();
+    let since = || sent.elapsed().as_secs_f64() * 1000.0;
+    let mut smoke = Smoke {
+        passed: false,
+        summary: String::new(),
+        url: url.to_owned(),
+        route: route.to_owned(),
+        order: None,
+        pod: None,
+        events: vec![Moment { at_ms: 0.0, what: "sent", detail: "POST /orders".to_owned() }],
+    };
+    let body = r#"{"item":"smoke","quantity":1}"#.to_owned();
+    let answer = http.send(Method::POST, &format!("{url}/orders"), Some(body)).await.map_err(|error| {
+        Failure::new(ExitCode::Cluster, "the stack does not answer")
+            .because(error)
+            .with_hint("`kubectl kubsets status` says what is wrong; is the address right?")
+    })?;
+    smoke.pod = answer.headers.get("x-kubsets-pod").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    if !answer.status.is_success() {
+        let text = answer.body.chars().take(200).collect::<String>();
+        smoke.summary =
+            format!("the order was refused with status {}: {}", answer.status.as_u16(), text.trim());
+        return Ok(smoke);
+    }
+    let order: Order =
+        serde_json::from_str(&answer.body).context("the answer to POST /orders is not an order")?;
+    let by = smoke.pod.clone().unwrap_or_else(|| "demo-app".to_owned());
+    let trace = order.trace_id.as_ref().map(|id| format!(", trace {id}")).unwrap_or_default();
+    smoke.events.push(Moment {
+        at_ms: since(),
+        what: "accepted",
+        detail: format!("by {by}, order {}{trace}", order.id),
+    });
+
+    let link = format!("{url}/orders/{}", order.id);
+    let mut seen = order;
+    while sent.elapsed() < timeout && !matches!(seen.state.as_str(), "fulfilled" | "dead") {
+        tokio::time::sleep(PERIOD).await;
+        // A pod that is just going away is no reason to give up.
+        if let Ok(answer) = http.send(Method::GET, &link, None).await
+            && let Ok(order) = serde_json::from_str(&answer.body)
+        {
+            seen = order;
+        }
+    }
+    finish(&mut smoke, seen, since());
+    Ok(smoke)
+}
+
+/// Adds what the server's own times say, and the verdict.
+fn finish(smoke: &mut Smoke, order: Order, elapsed_ms: f64) {
+    // The server's clock may differ from ours: its times are counted from the acceptance.
+    let accepted_ms = smoke.events.last().map_or(0.0, |moment| moment.at_ms);
+    let at = |time: Option<jiff::Timestamp>| {
+        let span = time?.duration_since(order.created_at?).as_secs_f64() * 1000.0;
+        Some((accepted_ms + span).min(elapsed_ms))
+    };
+    if order.published_at.is_some() {
+        let at_ms = at(order.published_at).unwrap_or(elapsed_ms);
+        smoke.events.push(Moment {
+            at_ms,
+            what: "published",
+            detail: "from the outbox to the topic orders".to_owned(),
+        });
+    }
+    if order.state == "fulfilled" {
+        let at_ms = at(order.fulfilled_at).unwrap_or(elapsed_ms);
+        smoke.events.push(Moment {
+            at_ms,
+            what: "fulfilled",
+            detail: "by the worker, seen through the API".to_owned(),
+        });
+    }
+    smoke.passed = order.state == "fulfilled";
+    smoke.summary = match order.state.as_str() {
+        "fulfilled" => {
+            format!("fulfilled in {}", millis(smoke.events.last().map_or(elapsed_ms, |moment| moment.at_ms)))
+        }
+        "dead" => {
+            "the worker gave the order up: it is in the topic orders.dlq, see the worker's log".to_owned()
+        }
+        _ if order.published_at.is_some() => {
+            format!("published, but not fulfilled after {}: look at the worker", millis(elapsed_ms))
+        }
+        _ => format!(
+            "accepted, but not published after {}: look at Kafka and the relay in demo-app",
+            millis(elapsed_ms)
+        ),
+    };
+    smoke.order = Some(order);
+}
+
+fn render(smoke: &Smoke, style: Style) -> String {
+    let mut text = format!("one order through {} ({})\n", style.paint(Tone::Hint, &smoke.url), smoke.route);
+    let mut table = Table::new([]).right([0]).indent(2);
+    for moment in &smoke.events {
+        table.row([
+            format!("+{}", millis(moment.at_ms)).into(),
+            moment.what.into(),
+            moment.detail.clone().into(),
+        ]);
+    }
+    text.push_str(&table.render(style));
+    let (tone, word) = if smoke.passed { (Tone::Good, "passed") } else { (Tone::Bad, "FAILED") };
+    text.push_str(&format!("{} {}: {}\n", style.icon(tone), style.paint(tone, word), smoke.summary));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begun() -> Smoke {
+        Smoke {
+            passed: false,
+            summary: String::new(),
+            url: "http://127.0.0.1:30080".into(),
+            route: "given with --url".into(),
+            order: None,
+            pod: Some("demo-app-1".into()),
+            events: vec![
+                Moment { at_ms: 0.0, what: "sent", detail: "POST /orders".into() },
+                Moment { at_ms: 12.0, what: "accepted", detail: "by demo-app-1, order 7".into() },
+            ],
+        }
+    }
+
+    fn order(state: &str, published: Option<&str>, fulfilled: Option<&str>) -> Order {
+        serde_json::from_value(serde_json::json!({
+            "id": "7", "state": state, "created_at": "2026-01-01T00:00:00Z",
+            "published_at": published, "fulfilled_at": fulfilled}))
+        .expect("is an order")
+    }
+
+    #[test]
+    fn a_fulfilled_order_is_a_timeline() {
+        let mut smoke = begun();
+        let order = order("fulfilled", Some("2026-01-01T00:00:00.080Z"), Some("2026-01-01T00:00:00.140Z"));
+        finish(&mut smoke, order, 200.0);
+        assert!(smoke.passed);
+        let expected = "\
+one order through http://127.0.0.1:30080 (given with --url)
+  +0.00 ms  sent       POST /orders
+  +12.0 ms  accepted   by demo-app-1, order 7
+  +92.0 ms  published  from the outbox to the topic orders
+   +152 ms  fulfilled  by the worker, seen through the API
+ok passed: fulfilled in 152 ms
+";
+        assert_eq!(render(&smoke, Style::PLAIN), expected);
+    }
+
+    #[test]
+    fn an_order_that_hangs_says_where() {
+        let mut smoke = begun();
+        finish(&mut smoke, order("accepted", None, None), 30_000.0);
+        assert!(!smoke.passed && smoke.summary.contains("not published"), "{}", smoke.summary);
+        let mut smoke = begun();
+        finish(&mut smoke, order("accepted", Some("2026-01-01T00:00:00.080Z"), None), 30_000.0);
+        assert!(smoke.summary.contains("look at the worker"), "{}", smoke.summary);
+    }
+}

@@ -1,0 +1,141 @@
+//! Images and programs of the components, from the cache or built.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use kubsets_cluster::native::{Parts, PartsSource};
+use kubsets_cluster::{Error, Events};
+use kubsets_image::{BuiltImage, Cache, Event, Inputs, NativeBinaries, Progress, Recipe};
+
+use super::{Component, components};
+use crate::app::App;
+use crate::assets;
+use crate::ui::{Printer, Step};
+
+/// Builds what is missing in the cache, and tells about it.
+#[derive(Clone)]
+pub(crate) struct ImageStore {
+    cache: Cache,
+    inputs: Inputs,
+    ui: Printer,
+}
+
+impl ImageStore {
+    /// The store in the user's cache, with the binaries beside this program.
+    ///
+    /// # Errors
+    /// When this build lacks a platform file.
+    pub(crate) fn open(app: &App) -> anyhow::Result<Self> {
+        let own = std::env::current_exe()?.canonicalize()?;
+        let folder = own.parent().map(PathBuf::from).unwrap_or_default();
+        let mut inputs =
+            Inputs::from_platform(folder, assets::text::<assets::Platform>).map_err(anyhow::Error::msg)?;
+        inputs.revision = env!("KUBSETS_BUILD_COMMIT").into();
+        Ok(Self { cache: Cache::new(app.cache_dir()), inputs, ui: app.ui.clone() })
+    }
+
+    /// The recipes of these components' images.
+    pub(crate) fn recipes(components: &[Component]) -> Vec<Recipe> {
+        components.iter().flat_map(|c| c.spec.images.clone()).collect()
+    }
+
+    /// Builds images, or takes them from the cache, in order.
+    ///
+    /// # Errors
+    /// The first image that cannot be built.
+    pub(crate) fn build(&self, recipes: &[Recipe]) -> anyhow::Result<Vec<BuiltImage>> {
+        let left: Duration =
+            recipes.iter().map(|r| kubsets_image::estimate(r, &self.inputs, &self.cache)).sum();
+        let step = self.ui.step(format!("Images ({})", recipes.len()));
+        step.expect(left);
+        let mut built = Vec::new();
+        for recipe in recipes {
+            built.push(kubsets_image::build(recipe, &self.inputs, &self.cache, &mut tell(&step))?);
+        }
+        let size: u64 = built.iter().map(|image| image.size).sum();
+        step.done(format!("{} of them, {}", built.len(), crate::ui::bytes(size)));
+        Ok(built)
+    }
+
+    /// Whether an image is in the cache.
+    pub(crate) fn has(&self, recipe: &Recipe) -> bool {
+        kubsets_image::is_cached(recipe, &self.inputs, &self.cache)
+    }
+
+    /// The programs of a native cluster's host, helm among them.
+    ///
+    /// # Errors
+    /// When Go is missing or a build fails.
+    pub(crate) fn programs(&self) -> anyhow::Result<NativeBinaries> {
+        let step = self.ui.step("Programs (kubelet, containerd, kubectl, helm)");
+        step.expect(kubsets_image::native_estimate(&self.inputs, &self.cache));
+        let programs = kubsets_image::native_binaries(&self.inputs, &self.cache, &mut tell(&step))?;
+        step.done("");
+        Ok(programs)
+    }
+
+    /// The folder of a Go module that holds charts or manifests.
+    ///
+    /// # Errors
+    /// When it cannot be downloaded.
+    pub(crate) fn module(&self, path: &str) -> anyhow::Result<PathBuf> {
+        let step = self.ui.step(format!("Module {path}"));
+        let folder = kubsets_image::module_dir(path, &self.inputs, &self.cache, &mut tell(&step))?;
+        step.done("");
+        Ok(folder)
+    }
+}
+
+/// Passes what a build says on to a step.
+fn tell(step: &Step) -> impl FnMut(Progress) {
+    let step = step.clone();
+    move |progress| match progress.event {
+        Event::Started { .. } | Event::Running { .. } => {
+            step.update(format!("{}: {}", progress.subject, progress.stage));
+        }
+        Event::Waiting => step.update(format!("{}: another process builds it", progress.subject)),
+        Event::Finished { .. } | Event::Cached => {}
+    }
+}
+
+/// What native nodes are made of, by the image store.
+pub(crate) struct PlatformParts(pub(crate) ImageStore);
+
+impl PartsSource for PlatformParts {
+    fn parts(&self, kubernetes: &str, _: &dyn Events) -> kubsets_cluster::Result<Parts> {
+        let unavailable = |error: anyhow::Error| Error::Unavailable {
+            provider: "native",
+            reason: format!("{error:#}"),
+            fix: "`kubectl kubsets doctor` says what is missing; hack/native-prerequisites.sh installs it".into(),
+        };
+        let all = components().map_err(unavailable)?;
+        let own = all.iter().find(|c| c.name == "kubernetes").expect("this build has the component kubernetes");
+        if own.spec.version != kubernetes {
+            return Err(Error::Invalid {
+                field: "kubernetes",
+                value: kubernetes.into(),
+                accepted: "the version that this build knows how to make, see `kubectl kubsets version`",
+            });
+        }
+        let programs = self.0.programs().map_err(unavailable)?;
+        let (node, control_plane): (Vec<_>, Vec<_>) = self
+            .0
+            .build(&own.spec.images)
+            .map_err(unavailable)?
+            .into_iter()
+            .partition(|i| i.reference.contains("/pause:") || i.reference.contains("/kube-proxy:"));
+        let archives = |images: Vec<BuiltImage>| images.into_iter().map(|i| i.archive).collect();
+        Ok(Parts {
+            programs: vec![
+                programs.kubelet,
+                programs.kubeadm,
+                programs.kubectl,
+                programs.containerd,
+                programs.containerd_shim_runc_v2,
+                programs.ctr,
+            ],
+            control_plane_images: archives(control_plane),
+            node_images: archives(node),
+        })
+    }
+}

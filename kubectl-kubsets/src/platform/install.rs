@@ -1,0 +1,163 @@
+//! Puts rendered components into a cluster and waits until they are ready.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{Api, DynamicObject};
+use kubsets_kube::{
+    Access, Applier, ApplyOptions, Condition, ObjectRef, Timeouts, is_not_found, wait_for, wait_for_rollout,
+};
+
+use super::journal::InstallJournal;
+use super::render::Rendered;
+use crate::app::STACK_NAMESPACE;
+use crate::ui::Printer;
+
+/// Applies and waits.
+pub(crate) struct Installer<'a> {
+    access: &'a Access,
+    applier: Applier,
+    ui: &'a Printer,
+    journal: Option<InstallJournal>,
+}
+
+impl<'a> Installer<'a> {
+    /// An installer. With a journal it writes down what it adds, for clusters that outlive `down`.
+    pub(crate) fn new(access: &'a Access, ui: &'a Printer, journal: Option<InstallJournal>) -> Self {
+        // definitions of new kinds and the webhooks behind them take their time on a busy machine
+        let timeouts = Timeouts { apply: Duration::from_mins(2), ..Timeouts::default() };
+        Self { access, applier: Applier::new(access, timeouts), ui, journal }
+    }
+
+    /// Applies objects in order.
+    ///
+    /// # Errors
+    /// The first object that the cluster refuses.
+    pub(crate) async fn apply(&mut self, what: &str, objects: &[DynamicObject], namespace: &str) -> anyhow::Result<()> {
+        let step = self.ui.step(format!("Applying {what}"));
+        if let Some(journal) = &mut self.journal {
+            let mut new = Vec::new();
+            for object in objects {
+                let mut reference = ObjectRef::of(object);
+                if reference.namespace.is_none() && is_namespaced(object) {
+                    reference.namespace = Some(namespace.to_owned());
+                }
+                match reference.api(self.access).get_opt(&reference.name).await {
+                    Ok(Some(_)) => {}
+                    // a kind that is not served yet has no objects
+                    Ok(None) | Err(kube::Error::Api(_)) => new.push(reference),
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            journal.will_make(new)?;
+        }
+        let options =
+            ApplyOptions { force: true, dry_run: false, namespace: Some(namespace.to_owned()).filter(|n| !n.is_empty()) };
+        let applied = self.applier.apply_all(objects, &options).await?;
+        step.done(format!("{} objects", applied.len()));
+        Ok(())
+    }
+
+    /// Makes the database's password where it does not exist; it never leaves the cluster.
+    ///
+    /// # Errors
+    /// When the cluster refuses.
+    pub(crate) async fn ensure_database_secret(&mut self) -> anyhow::Result<()> {
+        let api: Api<Secret> = Api::namespaced(self.access.client(), STACK_NAMESPACE);
+        match api.get("postgres").await {
+            Ok(_) => return Ok(()),
+            Err(error) if is_not_found(&error) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let password = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
+        let secret: DynamicObject = serde_json::from_value(serde_json::json!({
+            "apiVersion": "v1", "kind": "Secret",
+            "metadata": {
+                "name": "postgres", "namespace": STACK_NAMESPACE,
+                "labels": {
+                    "app.kubernetes.io/name": "postgres", "app.kubernetes.io/instance": "kubsets",
+                    "app.kubernetes.io/part-of": "kubsets", "app.kubernetes.io/managed-by": "kubsets",
+                },
+            },
+            "type": "Opaque",
+            "stringData": {"password": password},
+        }))?;
+        self.apply("the database's password", &[secret], STACK_NAMESPACE).await
+    }
+
+    /// Waits until everything that the components call ready is so.
+    ///
+    /// # Errors
+    /// The first workload that is not ready in time, with what its pods suffer from.
+    pub(crate) async fn wait_ready(&self, components: &[Rendered], limit: Duration) -> anyhow::Result<()> {
+        let deadline = tokio::time::Instant::now() + limit;
+        for rendered in components {
+            let (spec, name) = (&rendered.component.spec, &rendered.component.name);
+            if spec.ready.is_empty() {
+                continue;
+            }
+            let step = self.ui.step(format!("Waiting for {name}"));
+            for workload in &spec.ready {
+                let left = deadline.saturating_duration_since(tokio::time::Instant::now()).max(Duration::from_secs(1));
+                let version = if workload.kind == "Job" { "batch/v1" } else { "apps/v1" };
+                let target = ObjectRef::namespaced(version, &workload.kind, &spec.install.namespace, &workload.name);
+                step.update(target.to_string());
+                if workload.kind == "Job" {
+                    wait_for(self.access, &target, &Condition::Status("Complete".into()), left).await?;
+                } else {
+                    wait_for_rollout(self.access, &target, left).await?;
+                }
+            }
+            step.done("ready");
+        }
+        Ok(())
+    }
+
+    /// Waits until the gateway has taken the stack's route in.
+    ///
+    /// # Errors
+    /// When it is not programmed in time.
+    pub(crate) async fn wait_gateway(&self, limit: Duration) -> anyhow::Result<()> {
+        let step = self.ui.step("Waiting for the gateway");
+        let gateway = ObjectRef::namespaced("gateway.networking.k8s.io/v1", "Gateway", STACK_NAMESPACE, "kubsets");
+        wait_for(self.access, &gateway, &Condition::Status("Programmed".into()), limit).await?;
+        step.done("programmed");
+        Ok(())
+    }
+
+    /// Takes away what a journal lists, last made first.
+    ///
+    /// # Errors
+    /// The first object that cannot be deleted; the journal stays then.
+    pub(crate) async fn remove(self) -> anyhow::Result<usize> {
+        let Some(journal) = self.journal else { return Ok(0) };
+        let step = self.ui.step(format!("Removing {} objects from {}", journal.objects.len(), journal.context));
+        for object in journal.objects.iter().rev() {
+            step.update(object.to_string());
+            self.applier.delete(object).await?;
+        }
+        let count = journal.objects.len();
+        journal.forget()?;
+        step.done("");
+        Ok(count)
+    }
+}
+
+/// Kinds of our components without a namespace.
+fn is_namespaced(object: &DynamicObject) -> bool {
+    let kind = object.types.as_ref().map_or("", |t| t.kind.as_str());
+    !matches!(
+        kind,
+        "Namespace"
+            | "CustomResourceDefinition"
+            | "ClusterRole"
+            | "ClusterRoleBinding"
+            | "StorageClass"
+            | "GatewayClass"
+            | "APIService"
+            | "ValidatingAdmissionPolicy"
+            | "ValidatingAdmissionPolicyBinding"
+            | "MutatingWebhookConfiguration"
+            | "ValidatingWebhookConfiguration"
+    )
+}

@@ -1,0 +1,142 @@
+//! From component files to objects, with helm and kubectl as renderers.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::Context as _;
+use kube::api::DynamicObject;
+use kubsets_kube::parse_documents;
+
+use super::{Chart, Component, ImageStore, Kustomization};
+use crate::assets;
+
+/// The objects of a component.
+#[derive(Debug, Clone)]
+pub(crate) struct Rendered {
+    /// The component.
+    pub(crate) component: Component,
+    /// Its objects in install order.
+    pub(crate) objects: Vec<DynamicObject>,
+}
+
+/// Renders components; keeps a scratch folder while it lives.
+pub(crate) struct Renderer<'a> {
+    store: &'a ImageStore,
+    helm: PathBuf,
+    kubectl: PathBuf,
+    dns_service_ip: String,
+    scratch: tempfile::TempDir,
+}
+
+impl<'a> Renderer<'a> {
+    /// A renderer with its own helm and kubectl; `dns_service_ip` is where the cluster's nodes look for DNS.
+    ///
+    /// # Errors
+    /// When the programs cannot be had.
+    pub(crate) fn new(store: &'a ImageStore, dns_service_ip: String) -> anyhow::Result<Self> {
+        let programs = store.programs()?;
+        let scratch = tempfile::Builder::new().prefix("kubsets-render-").tempdir()?;
+        Ok(Self { store, helm: programs.helm, kubectl: programs.kubectl, dns_service_ip, scratch })
+    }
+
+    /// The objects of a component; those of the stack come from [`Self::stack`].
+    ///
+    /// # Errors
+    /// What helm or kubectl say.
+    pub(crate) fn component(&self, component: &Component) -> anyhow::Result<Rendered> {
+        let install = &component.spec.install;
+        let mut objects = Vec::new();
+        if let Some(chart) = &install.helm {
+            objects.extend(self.chart(component, chart)?);
+        }
+        if let Some(kustomization) = &install.kustomize {
+            objects.extend(self.kustomization(component, kustomization)?);
+        }
+        for file in &install.manifests {
+            let path = format!("{}/{file}", component.name);
+            let text = assets::text::<assets::Platform>(&path).with_context(|| format!("platform/{path} is missing"))?;
+            let text = text.replace("{{ dns_service_ip }}", &self.dns_service_ip);
+            objects.extend(parse_documents(&text).with_context(|| format!("platform/{path}"))?);
+        }
+        Ok(Rendered { component: component.clone(), objects })
+    }
+
+    /// The objects of the demo stack in one of its overlays.
+    ///
+    /// # Errors
+    /// What kubectl says.
+    pub(crate) fn stack(&self, overlay: &str) -> anyhow::Result<Vec<DynamicObject>> {
+        let root = self.scratch.path().join("k8s");
+        write_all::<assets::Stack>("", &root)?;
+        self.build(&root.join("overlays").join(overlay))
+    }
+
+    fn chart(&self, component: &Component, chart: &Chart) -> anyhow::Result<Vec<DynamicObject>> {
+        let source = self.store.module(&chart.module)?.join(&chart.chart);
+        let folder = self.scratch.path().join(&component.name);
+        copy_tree(&source, &folder)?;
+        let template = folder.join("values.tmpl.yaml");
+        if template.exists() {
+            // the chart's makers fill their own image in at release time; our values name ours
+            let values = fs::read_to_string(&template)?;
+            let values = values.replace("${GatewayImagePullPolicy}", "IfNotPresent").replace("${GatewayImage}", "unset/unset:unset");
+            fs::write(folder.join("values.yaml"), values)?;
+        }
+        let path = format!("{}/{}", component.name, chart.values);
+        let values = assets::text::<assets::Platform>(&path).with_context(|| format!("platform/{path} is missing"))?;
+        let values_file = self.scratch.path().join(format!("{}-values.yaml", component.name));
+        fs::write(&values_file, values)?;
+        let text = run(Command::new(&self.helm)
+            .args(["template", &chart.release])
+            .arg(&folder)
+            .args(["--namespace", &component.spec.install.namespace, "--include-crds", "--values"])
+            .arg(&values_file))?;
+        parse_documents(&text).with_context(|| format!("the chart of {}", component.name))
+    }
+
+    fn kustomization(&self, component: &Component, from: &Kustomization) -> anyhow::Result<Vec<DynamicObject>> {
+        let folder = self.scratch.path().join(&component.name);
+        write_all::<assets::Platform>(&format!("{}/", component.name), &folder)?;
+        copy_tree(&self.store.module(&from.module)?.join(&from.path), &folder.join("upstream"))?;
+        self.build(&folder)
+    }
+
+    fn build(&self, folder: &Path) -> anyhow::Result<Vec<DynamicObject>> {
+        let text = run(Command::new(&self.kubectl).arg("kustomize").arg(folder))?;
+        parse_documents(&text).with_context(|| format!("kustomization in {}", folder.display()))
+    }
+}
+
+fn run(command: &mut Command) -> anyhow::Result<String> {
+    let line = format!("{command:?}");
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {line}"))?;
+    anyhow::ensure!(output.status.success(), "{line} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// Writes the embedded files whose path begins with `prefix` below `folder`.
+fn write_all<A: rust_embed::RustEmbed>(prefix: &str, folder: &Path) -> anyhow::Result<()> {
+    for path in assets::paths::<A>() {
+        let (Some(below), Some(text)) = (path.strip_prefix(prefix), assets::text::<A>(&path)) else { continue };
+        let target = folder.join(below);
+        fs::create_dir_all(target.parent().unwrap_or(folder))?;
+        fs::write(target, text)?;
+    }
+    Ok(())
+}
+
+/// Copies a folder; the copies can be written to, which files of a Go module cannot.
+fn copy_tree(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from).with_context(|| format!("cannot list {}", from.display()))? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_tree(&entry.path(), &target)?;
+        } else {
+            fs::write(&target, fs::read(entry.path())?)?;
+        }
+    }
+    Ok(())
+}
