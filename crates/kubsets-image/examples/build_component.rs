@@ -41,7 +41,7 @@ fn main() -> anyhow::Result<()> {
     while let Some(argument) = arguments.pop_front() {
         match argument.as_str() {
             "--binaries" => {
-                inputs.binaries = arguments.pop_front().context("--binaries needs a folder")?.into()
+                inputs.binaries = arguments.pop_front().context("--binaries needs a folder")?.into();
             }
             "--host" => println!("{:#?}", native_binaries(&inputs, &cache, &mut show)?),
             path => {

@@ -120,6 +120,21 @@ pub fn estimate(recipe: &Recipe, inputs: &Inputs, cache: &Cache) -> Duration {
     layers.sum::<Duration>() + Duration::from_secs(1)
 }
 
+/// The images in the cache, newest last.
+///
+/// # Errors
+/// When the cache cannot be read.
+pub fn list(cache: &Cache) -> Result<Vec<BuiltImage>, BuildError> {
+    let mut images = Vec::new();
+    for folder in cache.entries("images")? {
+        let modified =
+            fs::metadata(&folder).and_then(|data| data.modified()).map_err(CacheError::at(&folder))?;
+        images.push((modified, read(&folder)?));
+    }
+    images.sort_by_key(|image| image.0);
+    Ok(images.into_iter().map(|(_, image)| image).collect())
+}
+
 fn keys(recipe: &Recipe, inputs: &Inputs) -> Result<Keys, BuildError> {
     let base = source::base_key(recipe.ca_certificates).map_err(|error| failed(recipe, "base", error))?;
     let mut layers = vec![base];
@@ -208,7 +223,7 @@ fn assemble(
 }
 
 /// Reads what is known of an image in the cache.
-pub(crate) fn read(folder: &Path) -> Result<BuiltImage, BuildError> {
+fn read(folder: &Path) -> Result<BuiltImage, BuildError> {
     let image: BuiltImage = read_json(&folder.join("image.json"))?;
     Ok(BuiltImage {
         archive: folder.join(&image.archive),

@@ -8,9 +8,15 @@ use std::{
     fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use crate::progress::{Event, Progress, Sink};
+
+/// Start of the names of entries that are still being made.
+const UNFINISHED: &str = ".making-";
+/// No entry takes that long to make.
+const ABANDONED_AFTER: Duration = Duration::from_hours(24);
 
 /// The cache folder. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -76,6 +82,20 @@ impl Cache {
         self.path(kind, key).is_dir()
     }
 
+    /// The folders of all entries of a kind.
+    pub(crate) fn entries(&self, kind: &str) -> Result<Vec<PathBuf>, CacheError> {
+        let parent = self.root.join(kind);
+        let entries = match fs::read_dir(&parent) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(CacheError::at(parent)(error)),
+        };
+        let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();
+        let mut paths = paths.map_err(CacheError::at(parent))?;
+        paths.retain(|path| !is_unfinished(path));
+        Ok(paths)
+    }
+
     /// Returns the entry's folder; makes it first when it is absent.
     ///
     /// `make` fills an empty folder. Only one process at a time makes an entry; the others wait
@@ -97,8 +117,9 @@ impl Cache {
         }
         let parent = self.root.join(kind);
         fs::create_dir_all(&parent).map_err(CacheError::at(&parent))?;
+        remove_abandoned(&parent);
         let work = tempfile::Builder::new()
-            .prefix(".making-")
+            .prefix(UNFINISHED)
             .tempdir_in(&parent)
             .map_err(CacheError::at(&parent))?;
         make(work.path(), sink)?;
@@ -125,6 +146,22 @@ impl Cache {
             Err(TryLockError::Error(error)) => return Err(CacheError::at(&path)(error)),
         }
         Ok(file)
+    }
+}
+
+fn is_unfinished(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(UNFINISHED))
+}
+
+/// Removes what a killed process left behind. Best effort: it costs only space.
+fn remove_abandoned(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else { return };
+    for path in entries.flatten().map(|entry| entry.path()).filter(|path| is_unfinished(path)) {
+        let age =
+            fs::metadata(&path).and_then(|data| data.modified()).ok().and_then(|time| time.elapsed().ok());
+        if age.is_some_and(|age| age > ABANDONED_AFTER) {
+            let _ = fs::remove_dir_all(&path);
+        }
     }
 }
 

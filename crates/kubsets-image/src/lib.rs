@@ -29,7 +29,7 @@ mod source;
 mod tree;
 mod zip;
 
-pub use build::{BuildError, BuiltImage, build, estimate, is_cached};
+pub use build::{BuildError, BuiltImage, build, estimate, is_cached, list};
 pub use cache::{Cache, CacheError};
 pub use command::CommandError;
 pub use go::{GoError, GoModule, ModuleSource, module_dir};

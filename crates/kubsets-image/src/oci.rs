@@ -40,7 +40,7 @@ pub(crate) struct LayerFile {
 // Own types and not a JSON value: the order of the fields decides the digest.
 
 #[derive(Serialize)]
-struct Config<'a> {
+struct ImageFile<'a> {
     created: &'static str,
     architecture: &'static str,
     os: &'static str,
@@ -186,10 +186,10 @@ fn write_layout(tree: &Tree, layers: &[LayerFile], layout: &Path) -> io::Result<
     Ok(())
 }
 
-fn config<'a>(recipe: &'a Recipe, revision: &'a str, layers: &'a [LayerFile]) -> Config<'a> {
+fn config<'a>(recipe: &'a Recipe, revision: &'a str, layers: &'a [LayerFile]) -> ImageFile<'a> {
     let mut env: BTreeMap<&str, &str> = [("PATH", PATH)].into();
     env.extend(recipe.env.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    Config {
+    ImageFile {
         created: CREATED,
         architecture: architecture(),
         os: "linux",
