@@ -45,6 +45,8 @@ pub(crate) fn selectors(objects: &Objects) -> Vec<String> {
     for (key, object) in objects {
         let kind = object["kind"].as_str().unwrap_or_default();
         let selector = match kind {
+            // Headless Services of this name are how Prometheus finds pods of every kind.
+            "Service" if object["metadata"]["name"] == "metrics" => continue,
             "Service" => &object["spec"]["selector"],
             "Deployment" | "StatefulSet" | "DaemonSet" | "PodDisruptionBudget" => {
                 &object["spec"]["selector"]["matchLabels"]
