@@ -9,6 +9,7 @@ mod cli;
 mod commands;
 mod entrance;
 mod http;
+mod platform;
 mod ui;
 
 use std::ffi::{OsStr, OsString};
@@ -45,6 +46,11 @@ pub fn entry(args: Vec<OsString>) -> std::process::ExitCode {
 fn run(cli: cli::Cli) -> ExitCode {
     let app = App::new(cli.global);
     ui::init_logs(&app.ui);
+    if let cli::Command::Internal(args) = &cli.command
+        && let Some(result) = commands::internal::run_alone(args)
+    {
+        return result.unwrap_or_else(|error| app.ui.error(&error));
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return app.ui.error(&anyhow::Error::new(error).context("cannot start the runtime")),

@@ -5,6 +5,7 @@
 mod images;
 mod install;
 mod journal;
+mod provision;
 mod render;
 
 use kubsets_image::Recipe;
@@ -13,8 +14,9 @@ use serde::{Deserialize, Serialize};
 use crate::assets;
 
 pub(crate) use images::{ImageStore, PlatformParts};
-pub(crate) use install::Installer;
-pub(crate) use render::{Rendered, Renderer};
+use install::Installer;
+pub(crate) use provision::{deploy, kubernetes_version, load_on_all, provision, withdraw};
+use render::Renderer;
 
 /// A component as its file says it.
 #[derive(Debug, Clone, Serialize, Deserialize)]

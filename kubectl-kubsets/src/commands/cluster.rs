@@ -126,9 +126,12 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         Command::LoadImage { which, files } => {
             for file in &files {
                 if !file.is_file() {
-                    return Err(Failure::new(ExitCode::Usage, format!("there is no file {}", file.display()))
-                        .with_hint("`kubectl kubsets images save REFERENCE --to FILE` writes one")
-                        .into());
+                    return Err(Failure::new(
+                        ExitCode::Usage,
+                        format!("there is no file {}", file.display()),
+                    )
+                    .with_hint("`kubectl kubsets images save REFERENCE --to FILE` writes one")
+                    .into());
                 }
             }
             let files = Arc::new(files);
@@ -149,7 +152,7 @@ fn show(app: &App, list: &[ClusterInfo]) -> anyhow::Result<()> {
         if list.is_empty() {
             return "no clusters\n".into();
         }
-        let mut table = Table::new(&["CLUSTER", "PROVIDER", "NODE", "ROLE", "ADDRESS", "STATE"]);
+        let mut table = Table::new(["CLUSTER", "PROVIDER", "NODE", "ROLE", "ADDRESS", "STATE"]);
         for cluster in list {
             let provider = cluster.provider.to_string();
             table.row(vec![
@@ -178,9 +181,9 @@ fn show(app: &App, list: &[ClusterInfo]) -> anyhow::Result<()> {
 
 fn state(_: Style, health: &Health) -> Cell {
     match health {
-        Health::Running => Cell::toned(Tone::Good, "running"),
-        Health::Stopped => Cell::toned(Tone::Bad, "stopped"),
-        Health::Degraded(reason) => Cell::toned(Tone::Warn, format!("degraded: {reason}")),
+        Health::Running => Cell::new(Tone::Good, "running"),
+        Health::Stopped => Cell::new(Tone::Bad, "stopped"),
+        Health::Degraded(reason) => Cell::new(Tone::Warn, format!("degraded: {reason}")),
     }
 }
 

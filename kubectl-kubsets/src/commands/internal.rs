@@ -1,5 +1,10 @@
 //! Hidden commands that the plugin runs by itself.
 
+use std::path::PathBuf;
+use std::process::Command as Program;
+
+use kubsets_cluster::native::node_init;
+
 use crate::app::App;
 use crate::ui::ExitCode;
 
@@ -16,6 +21,37 @@ pub(crate) struct Args {
 enum Command {
     /// Print docs/cli.md
     Docs,
+    /// Start the first process of a native node and end
+    NodeSupervisor {
+        /// The node's folder
+        #[arg(long)]
+        dir: PathBuf,
+    },
+    /// Be the first process of a native node
+    NodeInit {
+        /// The node's folder
+        #[arg(long)]
+        dir: PathBuf,
+    },
+}
+
+/// Runs those hidden commands that need a process with one thread; `None` for the others.
+pub(crate) fn run_alone(args: &Args) -> Option<anyhow::Result<ExitCode>> {
+    match &args.command {
+        Command::Docs => None,
+        Command::NodeSupervisor { dir } => Some(supervise(dir)),
+        Command::NodeInit { dir } => Some(match node_init::init(dir) {
+            Ok(never) => match never {},
+            Err(error) => Err(error.into()),
+        }),
+    }
+}
+
+fn supervise(dir: &std::path::Path) -> anyhow::Result<ExitCode> {
+    let mut init = Program::new(std::env::current_exe()?);
+    init.args(["internal", "node-init", "--dir"]).arg(dir);
+    node_init::supervise(dir, &mut init)?;
+    Ok(ExitCode::Success)
 }
 
 /// Runs a hidden command.
@@ -28,6 +64,9 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         Command::Docs => {
             app.ui.data(&docs::render());
             Ok(ExitCode::Success)
+        }
+        Command::NodeSupervisor { .. } | Command::NodeInit { .. } => {
+            unreachable!("they run without a runtime")
         }
     }
 }

@@ -106,10 +106,12 @@ impl PartsSource for PlatformParts {
         let unavailable = |error: anyhow::Error| Error::Unavailable {
             provider: "native",
             reason: format!("{error:#}"),
-            fix: "`kubectl kubsets doctor` says what is missing; hack/native-prerequisites.sh installs it".into(),
+            fix: "`kubectl kubsets doctor` says what is missing; hack/native-prerequisites.sh installs it"
+                .into(),
         };
         let all = components().map_err(unavailable)?;
-        let own = all.iter().find(|c| c.name == "kubernetes").expect("this build has the component kubernetes");
+        let own =
+            all.iter().find(|c| c.name == "kubernetes").expect("this build has the component kubernetes");
         if own.spec.version != kubernetes {
             return Err(Error::Invalid {
                 field: "kubernetes",

@@ -33,7 +33,12 @@ impl<'a> Installer<'a> {
     ///
     /// # Errors
     /// The first object that the cluster refuses.
-    pub(crate) async fn apply(&mut self, what: &str, objects: &[DynamicObject], namespace: &str) -> anyhow::Result<()> {
+    pub(crate) async fn apply(
+        &mut self,
+        what: &str,
+        objects: &[DynamicObject],
+        namespace: &str,
+    ) -> anyhow::Result<()> {
         let step = self.ui.step(format!("Applying {what}"));
         if let Some(journal) = &mut self.journal {
             let mut new = Vec::new();
@@ -51,8 +56,11 @@ impl<'a> Installer<'a> {
             }
             journal.will_make(new)?;
         }
-        let options =
-            ApplyOptions { force: true, dry_run: false, namespace: Some(namespace.to_owned()).filter(|n| !n.is_empty()) };
+        let options = ApplyOptions {
+            force: true,
+            dry_run: false,
+            namespace: Some(namespace.to_owned()).filter(|n| !n.is_empty()),
+        };
         let applied = self.applier.apply_all(objects, &options).await?;
         step.done(format!("{} objects", applied.len()));
         Ok(())
@@ -98,9 +106,12 @@ impl<'a> Installer<'a> {
             }
             let step = self.ui.step(format!("Waiting for {name}"));
             for workload in &spec.ready {
-                let left = deadline.saturating_duration_since(tokio::time::Instant::now()).max(Duration::from_secs(1));
+                let left = deadline
+                    .saturating_duration_since(tokio::time::Instant::now())
+                    .max(Duration::from_secs(1));
                 let version = if workload.kind == "Job" { "batch/v1" } else { "apps/v1" };
-                let target = ObjectRef::namespaced(version, &workload.kind, &spec.install.namespace, &workload.name);
+                let target =
+                    ObjectRef::namespaced(version, &workload.kind, &spec.install.namespace, &workload.name);
                 step.update(target.to_string());
                 if workload.kind == "Job" {
                     wait_for(self.access, &target, &Condition::Status("Complete".into()), left).await?;
@@ -119,7 +130,8 @@ impl<'a> Installer<'a> {
     /// When it is not programmed in time.
     pub(crate) async fn wait_gateway(&self, limit: Duration) -> anyhow::Result<()> {
         let step = self.ui.step("Waiting for the gateway");
-        let gateway = ObjectRef::namespaced("gateway.networking.k8s.io/v1", "Gateway", STACK_NAMESPACE, "kubsets");
+        let gateway =
+            ObjectRef::namespaced("gateway.networking.k8s.io/v1", "Gateway", STACK_NAMESPACE, "kubsets");
         wait_for(self.access, &gateway, &Condition::Status("Programmed".into()), limit).await?;
         step.done("programmed");
         Ok(())
@@ -131,7 +143,8 @@ impl<'a> Installer<'a> {
     /// The first object that cannot be deleted; the journal stays then.
     pub(crate) async fn remove(self) -> anyhow::Result<usize> {
         let Some(journal) = self.journal else { return Ok(0) };
-        let step = self.ui.step(format!("Removing {} objects from {}", journal.objects.len(), journal.context));
+        let step =
+            self.ui.step(format!("Removing {} objects from {}", journal.objects.len(), journal.context));
         for object in journal.objects.iter().rev() {
             step.update(object.to_string());
             self.applier.delete(object).await?;

@@ -24,7 +24,8 @@ impl InstallJournal {
     /// # Errors
     /// When the file cannot be read.
     pub(crate) fn open(state_dir: &std::path::Path, context: &str) -> anyhow::Result<Self> {
-        let file: String = context.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
+        let file: String =
+            context.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
         let path = state_dir.join("installs").join(format!("{file}.json"));
         let mut journal: Self = match fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes)?,

@@ -55,7 +55,8 @@ impl<'a> Renderer<'a> {
         }
         for file in &install.manifests {
             let path = format!("{}/{file}", component.name);
-            let text = assets::text::<assets::Platform>(&path).with_context(|| format!("platform/{path} is missing"))?;
+            let text = assets::text::<assets::Platform>(&path)
+                .with_context(|| format!("platform/{path} is missing"))?;
             let text = text.replace("{{ dns_service_ip }}", &self.dns_service_ip);
             objects.extend(parse_documents(&text).with_context(|| format!("platform/{path}"))?);
         }
@@ -80,11 +81,14 @@ impl<'a> Renderer<'a> {
         if template.exists() {
             // the chart's makers fill their own image in at release time; our values name ours
             let values = fs::read_to_string(&template)?;
-            let values = values.replace("${GatewayImagePullPolicy}", "IfNotPresent").replace("${GatewayImage}", "unset/unset:unset");
+            let values = values
+                .replace("${GatewayImagePullPolicy}", "IfNotPresent")
+                .replace("${GatewayImage}", "unset/unset:unset");
             fs::write(folder.join("values.yaml"), values)?;
         }
         let path = format!("{}/{}", component.name, chart.values);
-        let values = assets::text::<assets::Platform>(&path).with_context(|| format!("platform/{path} is missing"))?;
+        let values =
+            assets::text::<assets::Platform>(&path).with_context(|| format!("platform/{path} is missing"))?;
         let values_file = self.scratch.path().join(format!("{}-values.yaml", component.name));
         fs::write(&values_file, values)?;
         let text = run(Command::new(&self.helm)
@@ -95,7 +99,11 @@ impl<'a> Renderer<'a> {
         parse_documents(&text).with_context(|| format!("the chart of {}", component.name))
     }
 
-    fn kustomization(&self, component: &Component, from: &Kustomization) -> anyhow::Result<Vec<DynamicObject>> {
+    fn kustomization(
+        &self,
+        component: &Component,
+        from: &Kustomization,
+    ) -> anyhow::Result<Vec<DynamicObject>> {
         let folder = self.scratch.path().join(&component.name);
         write_all::<assets::Platform>(&format!("{}/", component.name), &folder)?;
         copy_tree(&self.store.module(&from.module)?.join(&from.path), &folder.join("upstream"))?;
@@ -111,14 +119,20 @@ impl<'a> Renderer<'a> {
 fn run(command: &mut Command) -> anyhow::Result<String> {
     let line = format!("{command:?}");
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {line}"))?;
-    anyhow::ensure!(output.status.success(), "{line} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+    anyhow::ensure!(
+        output.status.success(),
+        "{line} failed: {}",
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
     Ok(String::from_utf8(output.stdout)?)
 }
 
 /// Writes the embedded files whose path begins with `prefix` below `folder`.
 fn write_all<A: rust_embed::RustEmbed>(prefix: &str, folder: &Path) -> anyhow::Result<()> {
     for path in assets::paths::<A>() {
-        let (Some(below), Some(text)) = (path.strip_prefix(prefix), assets::text::<A>(&path)) else { continue };
+        let (Some(below), Some(text)) = (path.strip_prefix(prefix), assets::text::<A>(&path)) else {
+            continue;
+        };
         let target = folder.join(below);
         fs::create_dir_all(target.parent().unwrap_or(folder))?;
         fs::write(target, text)?;

@@ -33,6 +33,8 @@ pub(super) fn advice_on(error: &(dyn Error + 'static)) -> Option<Advice> {
             },
             kubsets_kube::WaitError::Api(error) => from(error, api_code(error)),
         }
+    } else if let Some(error) = error.downcast_ref::<kubsets_cluster::Error>() {
+        Advice { hints: error.hint().into_iter().collect(), code: cluster_code(error) }
     } else if error.is::<kube::Error>() {
         Advice { hints: Vec::new(), code: ExitCode::Cluster }
     } else {
@@ -45,6 +47,18 @@ fn api_code(error: &kubsets_kube::ApiError) -> ExitCode {
     match error.kind {
         kubsets_kube::ApiErrorKind::Refused(_) => ExitCode::Usage,
         kubsets_kube::ApiErrorKind::Timeout => ExitCode::Timeout,
+        _ => ExitCode::Cluster,
+    }
+}
+
+/// What cannot be done on this machine is skipped; what the person gave wrongly is a usage error.
+fn cluster_code(error: &kubsets_cluster::Error) -> ExitCode {
+    use kubsets_cluster::Error;
+    match error {
+        Error::Invalid { .. } | Error::NoNode { .. } | Error::Format { .. } => ExitCode::Usage,
+        Error::Unavailable { .. } | Error::AddressInUse { .. } => ExitCode::Skipped,
+        Error::Timeout { .. } => ExitCode::Timeout,
+        Error::Leftover { .. } => ExitCode::CleanupIncomplete,
         _ => ExitCode::Cluster,
     }
 }

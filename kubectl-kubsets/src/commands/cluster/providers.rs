@@ -1,0 +1,273 @@
+//! The providers as the command line sees them: one is chosen, called off the async runtime, and heard.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context as _;
+use kubsets_cluster::command::HostRunner;
+use kubsets_cluster::current::Current;
+use kubsets_cluster::k3d::K3d;
+use kubsets_cluster::kind::Kind;
+use kubsets_cluster::kubeconfig::{self, Entry};
+use kubsets_cluster::native::Native;
+use kubsets_cluster::{ClusterInfo, ClusterName, Event, Events, Provider, ProviderKind};
+
+use super::{Which, native_root, spec, usual_time};
+use crate::app::App;
+use crate::platform::{self, ImageStore, PlatformParts};
+use crate::ui::{ExitCode, Failure, Printer, Step};
+
+/// The provider that a person asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// The first that is possible.
+    Auto,
+    /// This one.
+    Only(ProviderKind),
+}
+
+impl FromStr for Choice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            other => other
+                .parse()
+                .map(Self::Only)
+                .map_err(|_| "it takes auto, native, kind, k3d or current".into()),
+        }
+    }
+}
+
+/// Prints what a provider tells: one step a stage.
+#[derive(Clone)]
+pub(crate) struct Progress {
+    ui: Printer,
+    step: Arc<Mutex<Option<Step>>>,
+}
+
+impl Progress {
+    /// Progress on the command's printer.
+    pub(crate) fn new(app: &App) -> Self {
+        Self { ui: app.ui.clone(), step: Arc::default() }
+    }
+
+    /// Ends the last stage well.
+    pub(crate) fn done(&self) {
+        if let Some(step) = self.step.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            step.done("");
+        }
+    }
+}
+
+impl Events for Progress {
+    fn emit(&self, event: Event) {
+        match event {
+            Event::Note { text } => self.ui.message(text),
+            Event::Stage { name, expected_s } => {
+                self.done();
+                let mut letters = name.chars();
+                let title = letters
+                    .next()
+                    .map_or(String::new(), |first| first.to_uppercase().chain(letters).collect());
+                let step = self.ui.step(title);
+                step.expect(std::time::Duration::from_secs(expected_s.into()));
+                *self.step.lock().unwrap_or_else(PoisonError::into_inner) = Some(step);
+            }
+        }
+    }
+}
+
+/// All providers of this host.
+pub(crate) struct Clusters<'a> {
+    app: &'a App,
+}
+
+impl<'a> Clusters<'a> {
+    /// The providers for one command.
+    pub(crate) fn new(app: &'a App) -> Self {
+        Self { app }
+    }
+
+    /// A provider of this kind.
+    ///
+    /// # Errors
+    /// When this program cannot find itself or its parts.
+    pub(crate) fn provider(&self, kind: ProviderKind) -> anyhow::Result<Box<dyn Provider>> {
+        Ok(match kind {
+            ProviderKind::Native => {
+                let own = std::env::current_exe().context("cannot find this program")?;
+                let supervisor: Vec<OsString> = vec![own.into(), "internal".into(), "node-supervisor".into()];
+                let parts = PlatformParts(ImageStore::open(self.app)?);
+                Box::new(Native::new(native_root(), supervisor, Box::new(parts)))
+            }
+            ProviderKind::Kind => Box::new(Kind::new(HostRunner)),
+            ProviderKind::K3d => Box::new(K3d::new(HostRunner)),
+            ProviderKind::Current => Box::new(Current::new(HostRunner, self.app.global.context.clone())),
+        })
+    }
+
+    /// The provider that has a cluster of this name, where one has.
+    fn owner(&self, name: &ClusterName) -> anyhow::Result<Option<ProviderKind>> {
+        for kind in [ProviderKind::Native, ProviderKind::Kind, ProviderKind::K3d] {
+            // a tool that is not installed has no clusters
+            if self.provider(kind)?.status(name).is_ok() {
+                return Ok(Some(kind));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The kind that a new cluster gets.
+    fn choose(&self, which: &Which) -> anyhow::Result<ProviderKind> {
+        if let Choice::Only(kind) = which.provider {
+            return Ok(kind);
+        }
+        if let Some(kind) = self.owner(&which.name)? {
+            return Ok(kind);
+        }
+        if self.app.global.context.is_some() {
+            return Ok(ProviderKind::Current);
+        }
+        let mut failure = Failure::new(ExitCode::Skipped, "no provider can make a cluster on this machine");
+        for kind in [ProviderKind::Kind, ProviderKind::K3d, ProviderKind::Native] {
+            match self.provider(kind)?.check() {
+                Ok(()) => return Ok(kind),
+                Err(error) => {
+                    let fix = error.hint().map(|fix| format!(" ({fix})")).unwrap_or_default();
+                    failure = failure.with_hint(format!("{error}{fix}"));
+                }
+            }
+        }
+        Err(failure.into())
+    }
+
+    /// Calls a provider about a cluster that exists, off the async runtime.
+    ///
+    /// # Errors
+    /// What the provider says; that no provider has the cluster.
+    pub(crate) async fn on<T: Send + 'static>(
+        &self,
+        which: &Which,
+        call: impl FnOnce(&dyn Provider, &ClusterName) -> kubsets_cluster::Result<T> + Send + 'static,
+    ) -> anyhow::Result<T> {
+        let kind = match which.provider {
+            Choice::Only(kind) => kind,
+            Choice::Auto => self
+                .owner(&which.name)?
+                .ok_or_else(|| kubsets_cluster::Error::NoCluster { name: which.name.to_string() })?,
+        };
+        let provider = self.provider(kind)?;
+        let name = which.name.clone();
+        Ok(tokio::task::spawn_blocking(move || call(&*provider, &name)).await??)
+    }
+
+    /// Makes or repairs a cluster and puts it into the kubeconfig.
+    ///
+    /// # Errors
+    /// What the provider says.
+    pub(crate) async fn create(&self, which: &Which, nodes: u8) -> anyhow::Result<ClusterInfo> {
+        let kind = self.choose(which)?;
+        let kubernetes = platform::kubernetes_version()?;
+        self.app.ui.message(format!(
+            "Cluster {} by provider {kind} (usually {} when all is cached)",
+            which.name,
+            crate::ui::duration(usual_time(kind))
+        ));
+        let provider = self.provider(kind)?;
+        let wanted = spec(&which.name, nodes, kubernetes);
+        let progress = Progress::new(self.app);
+        let told = progress.clone();
+        let info = tokio::task::spawn_blocking(move || provider.create(&wanted, &told)).await??;
+        progress.done();
+        if kind == ProviderKind::Native {
+            self.enter(&which.name, &info)?;
+        }
+        Ok(info)
+    }
+
+    /// Removes a cluster and its entry in the kubeconfig.
+    ///
+    /// # Errors
+    /// What the provider says.
+    pub(crate) async fn delete(&self, which: &Which) -> anyhow::Result<()> {
+        let kind = match which.provider {
+            Choice::Only(kind) => kind,
+            // what is left of a native cluster may have no record
+            Choice::Auto => self.owner(&which.name)?.unwrap_or(ProviderKind::Native),
+        };
+        if kind == ProviderKind::Native {
+            self.leave(&which.name)?;
+        }
+        let provider = self.provider(kind)?;
+        let (name, progress) = (which.name.clone(), Progress::new(self.app));
+        let told = progress.clone();
+        tokio::task::spawn_blocking(move || provider.delete(&name, &told)).await??;
+        progress.done();
+        Ok(())
+    }
+
+    /// One cluster.
+    ///
+    /// # Errors
+    /// When no provider has it.
+    pub(crate) async fn status(&self, which: &Which) -> anyhow::Result<ClusterInfo> {
+        self.on(which, |provider, name| provider.status(name)).await
+    }
+
+    /// The clusters of all providers that can tell.
+    ///
+    /// # Errors
+    /// When the native provider's records cannot be read.
+    pub(crate) async fn list(&self) -> anyhow::Result<Vec<ClusterInfo>> {
+        let native = self.provider(ProviderKind::Native)?;
+        let others = [self.provider(ProviderKind::Kind)?, self.provider(ProviderKind::K3d)?];
+        tokio::task::spawn_blocking(move || {
+            let mut list = native.list()?;
+            for other in others {
+                list.extend(other.list().unwrap_or_default());
+            }
+            Ok(list)
+        })
+        .await?
+    }
+
+    fn enter(&self, name: &ClusterName, info: &ClusterInfo) -> anyhow::Result<()> {
+        let Some(file) = self.app.global.kubeconfig.clone().or_else(kubeconfig::default_path) else {
+            self.app.ui.warn("no kubeconfig was written: neither KUBECONFIG nor HOME is set");
+            return Ok(());
+        };
+        let keep = native_root().join(name.as_str());
+        let admin = self.provider(ProviderKind::Native)?.kubeconfig(name)?;
+        // written first, so that a delete finds the file however this one ends
+        fs::write(keep.join("kubeconfig.path"), file.as_os_str().as_encoded_bytes())?;
+        Entry { file: &file, context: &info.context, keep: &keep }.put(&admin)?;
+        Ok(())
+    }
+
+    fn leave(&self, name: &ClusterName) -> anyhow::Result<()> {
+        let keep = native_root().join(name.as_str());
+        let Ok(file) = fs::read_to_string(keep.join("kubeconfig.path")) else { return Ok(()) };
+        let file = PathBuf::from(file);
+        if let Err(error) = (Entry { file: &file, context: &name.context(), keep: &keep }).take_out() {
+            self.app.ui.warn(format!("the entry {} stays in {}: {error}", name.context(), file.display()));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn providers_are_taken_by_name() {
+        assert_eq!("auto".parse(), Ok(Choice::Auto));
+        assert_eq!("native".parse(), Ok(Choice::Only(ProviderKind::Native)));
+        assert!("docker".parse::<Choice>().unwrap_err().contains("native, kind, k3d"));
+    }
+}
