@@ -18,7 +18,7 @@ use crate::{
     progress::{Progress, Sink, Stage, cached},
     recipe::{Layer, Recipe, RecipeError},
     sbom,
-    source::{self, Files, Part, SourceError},
+    source::{self, Context, Files, Part, SourceError},
 };
 
 /// An image in the cache.
@@ -110,12 +110,16 @@ pub fn estimate(recipe: &Recipe, inputs: &Inputs, cache: &Cache) -> Duration {
     if is_cached(recipe, inputs, cache) {
         return Duration::ZERO;
     }
-    let layers = recipe.layers.iter().map(|layer| match layer {
-        Layer::GoBinary(binary) if go::is_cached(binary, inputs, cache) => Duration::ZERO,
-        Layer::GoBinary(binary) => go::estimate(&binary.package),
-        Layer::Debian(layer) => source::debian_estimate(layer),
-        Layer::Wheel(_) | Layer::Maven(_) => Duration::from_secs(10),
-        Layer::RustBinary(_) | Layer::Files(_) => Duration::ZERO,
+    let layers = recipe.layers.iter().map(|layer| {
+        if source::key(layer, inputs).is_ok_and(|key| cache.has("layers", &key)) {
+            return Duration::ZERO;
+        }
+        match layer {
+            Layer::GoBinary(binary) => go::estimate(&binary.package),
+            Layer::Debian(layer) => source::debian_estimate(layer),
+            Layer::Wheel(_) | Layer::Maven(_) => Duration::from_secs(10),
+            Layer::RustBinary(_) | Layer::Files(_) => Duration::ZERO,
+        }
     });
     layers.sum::<Duration>() + Duration::from_secs(1)
 }
@@ -158,9 +162,11 @@ fn layer(
     let name = spec.map_or_else(|| "base".to_owned(), name);
     let reference = &recipe.reference;
     let folder = cache.entry("layers", key, sink, |folder, sink| {
+        let work = tempfile::tempdir_in(folder).map_err(CacheError::at(folder))?;
+        let context = Context { subject: reference, inputs, cache, work: work.path() };
         let files = match spec {
             None => source::base_layer(recipe.ca_certificates),
-            Some(spec) => source::files(spec, reference, inputs, cache, sink),
+            Some(spec) => source::files(spec, &context, sink),
         };
         let files = files.map_err(|error| failed(recipe, &name, error))?;
         let stage = Stage::start(sink, reference, format!("layer {name}"), Duration::from_secs(1));

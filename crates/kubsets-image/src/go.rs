@@ -141,43 +141,56 @@ impl GoModule {
 pub(crate) struct BuiltGo {
     pub(crate) program: PathBuf,
     /// The output of `go version -m`: the module of the program and its dependencies.
-    pub(crate) build_info: PathBuf,
+    pub(crate) build_info: String,
 }
 
-/// Builds the program, or takes it from the cache.
+/// Builds the program, or takes it from the cache; for programs that run on the host.
 pub(crate) fn binary(
     binary: &GoBinary,
     inputs: &Inputs,
     cache: &Cache,
     sink: Sink<'_>,
+) -> Result<PathBuf, GoError> {
+    let key = key_of(binary, inputs)?;
+    let name = program_name(binary);
+    if cache.has("go", &key) {
+        cached(sink, name, stage_name(binary));
+    }
+    let folder = cache.entry("go", &key, sink, |folder, sink| {
+        compile(binary, inputs, cache, folder, sink)?;
+        Ok::<_, GoError>(())
+    })?;
+    Ok(folder.join(name))
+}
+
+/// Builds the program into a folder.
+pub(crate) fn compile(
+    binary: &GoBinary,
+    inputs: &Inputs,
+    cache: &Cache,
+    folder: &Path,
+    sink: Sink<'_>,
 ) -> Result<BuiltGo, GoError> {
     let module = module(inputs, &binary.module)?;
     let name = program_name(binary);
-    let key = key(module, binary);
-    let stage = format!("go build {}", binary.package);
-    if cache.has("go", &key) {
-        cached(sink, name, stage.as_str());
+    let home = workspace::prepare(module, inputs, cache, sink)?;
+    let go = toolchain::find(&home, inputs, sink)?;
+    let mut stage = Stage::start(sink, name, stage_name(binary), estimate(&binary.package));
+    let program = folder.join(name);
+    let mut build = go.command(&home);
+    build.args(["build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags"]);
+    build.arg(linker_flags(module, binary)).arg("-o").arg(&program).arg(&binary.package);
+    if inputs.offline {
+        build.env("GOPROXY", "off");
     }
-    let folder = cache.entry("go", &key, sink, |folder, sink| {
-        let home = workspace::prepare(module, inputs, cache, sink)?;
-        let go = toolchain::find(&home, inputs, sink)?;
-        let mut stage = Stage::start(sink, name, stage, estimate(&binary.package));
-        let program = folder.join(name);
-        let mut build = go.command(&home);
-        build.args(["build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-ldflags"]);
-        build.arg(linker_flags(module, binary)).arg("-o").arg(&program).arg(&binary.package);
-        if inputs.offline {
-            build.env("GOPROXY", "off");
-        }
-        command::run(&mut build, &mut stage)?;
-        let info = command::output(go.command(&home).args(["version", "-m"]).arg(&program))?;
-        // the first line names the temporary path of the program
-        let info = info.split_once('\n').map_or("", |(_, rest)| rest);
-        std::fs::write(folder.join("build-info.txt"), info).map_err(GoError::at(folder))?;
-        stage.finish();
-        Ok::<_, GoError>(())
-    })?;
-    Ok(BuiltGo { program: folder.join(name), build_info: folder.join("build-info.txt") })
+    command::run(&mut build, &mut stage)?;
+    let build_info = command::output(go.command(&home).args(["version", "-m"]).arg(&program))?;
+    stage.finish();
+    Ok(BuiltGo { program, build_info })
+}
+
+fn stage_name(binary: &GoBinary) -> String {
+    format!("go build {}", binary.package)
 }
 
 /// The hash of everything that decides the program.

@@ -101,7 +101,7 @@ pub fn native_binaries(
 ) -> Result<NativeBinaries, GoError> {
     let mut built = Vec::new();
     for program in programs(inputs) {
-        built.push(go::binary(&program, inputs, cache, sink)?.program);
+        built.push(go::binary(&program, inputs, cache, sink)?);
     }
     let key = digest::of_key(&("native", &built));
     let folder = cache.entry("native", &key, sink, |folder, _| {

@@ -123,28 +123,31 @@ pub(crate) fn key(layer: &Layer, inputs: &Inputs) -> Result<String, SourceError>
     })
 }
 
-/// Gets the files of a layer, from the cache where they are there.
-pub(crate) fn files(
-    layer: &Layer,
-    subject: &str,
-    inputs: &Inputs,
-    cache: &Cache,
-    sink: Sink<'_>,
-) -> Result<Files, SourceError> {
+/// Where the files of a layer come from and where they are put.
+pub(crate) struct Context<'a> {
+    /// The image, for messages.
+    pub(crate) subject: &'a str,
+    pub(crate) inputs: &'a Inputs,
+    pub(crate) cache: &'a Cache,
+    /// A folder that is removed when the layer is written.
+    pub(crate) work: &'a Path,
+}
+
+/// Builds or downloads the files of a layer.
+pub(crate) fn files(layer: &Layer, context: &Context<'_>, sink: Sink<'_>) -> Result<Files, SourceError> {
     match layer {
-        Layer::GoBinary(binary) => go_files(binary, inputs, cache, sink),
-        Layer::RustBinary(binary) => rust_files(binary, inputs),
-        Layer::Wheel(wheel) => wheel::files(wheel, subject, inputs, cache, sink),
-        Layer::Maven(maven) => maven::files(maven, subject, inputs, cache, sink),
-        Layer::Debian(debian) => debian::files(debian, subject, inputs, cache, sink),
+        Layer::GoBinary(binary) => go_files(binary, context, sink),
+        Layer::RustBinary(binary) => rust_files(binary, context.inputs),
+        Layer::Wheel(wheel) => wheel::files(wheel, context, sink),
+        Layer::Maven(maven) => maven::files(maven, context, sink),
+        Layer::Debian(debian) => debian::files(debian, context, sink),
         Layer::Files(entries) => Ok(plain_files(entries)),
     }
 }
 
-fn go_files(binary: &GoBinary, inputs: &Inputs, cache: &Cache, sink: Sink<'_>) -> Result<Files, SourceError> {
-    let built = go::binary(binary, inputs, cache, sink)?;
-    let info = std::fs::read_to_string(&built.build_info).map_err(SourceError::at(&built.build_info))?;
-    let mut files = Files { parts: go::parts(&info), ..Files::default() };
+fn go_files(binary: &GoBinary, context: &Context<'_>, sink: Sink<'_>) -> Result<Files, SourceError> {
+    let built = go::compile(binary, context.inputs, context.cache, context.work, sink)?;
+    let mut files = Files { parts: go::parts(&built.build_info), ..Files::default() };
     files.tree.file(&binary.to, 0o755, Content::Path(built.program));
     Ok(files)
 }

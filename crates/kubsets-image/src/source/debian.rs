@@ -1,20 +1,13 @@
 //! The files of Debian packages, extracted by mmdebstrap without running any maintainer script.
 
-use std::{
-    fs::{self, File},
-    path::Path,
-    time::Duration,
-};
+use std::{fs::File, path::Path, time::Duration};
 
 use tar::{Archive, EntryType};
 
-use super::{Files, Part, SourceError, glob};
+use super::{Context, Files, Part, SourceError, glob};
 use crate::{
-    cache::Cache,
     command::{self, command},
-    digest,
-    inputs::Inputs,
-    progress::{Sink, Stage, cached},
+    progress::{Sink, Stage},
     recipe::DebianLayer,
     tree::{Content, Node, Tree, normal},
 };
@@ -62,54 +55,26 @@ pub(crate) fn estimate(layer: &DebianLayer) -> Duration {
 
 pub(super) fn files(
     layer: &DebianLayer,
-    subject: &str,
-    inputs: &Inputs,
-    cache: &Cache,
+    context: &Context<'_>,
     sink: Sink<'_>,
 ) -> Result<Files, SourceError> {
-    let folder = extract(layer, subject, inputs, cache, sink)?;
-    let archive = folder.join("root.tar");
-    let tree = read(&archive, layer).map_err(SourceError::at(&archive))?;
-    let list = folder.join("packages.txt");
-    let names = fs::read_to_string(&list).map_err(SourceError::at(&list))?;
-    Ok(Files { tree, parts: names.lines().filter_map(part).collect() })
-}
-
-/// Runs mmdebstrap once per set of packages, whatever is pruned from it later.
-fn extract(
-    layer: &DebianLayer,
-    subject: &str,
-    inputs: &Inputs,
-    cache: &Cache,
-    sink: Sink<'_>,
-) -> Result<std::path::PathBuf, SourceError> {
-    let mut packages = layer.packages.clone();
-    packages.sort();
-    let packages = packages.join(",");
-    let key = digest::of_key(&("debian-1", &layer.suite, &packages, std::env::consts::ARCH));
-    let name = format!("mmdebstrap {packages}");
-    if cache.has("debian", &key) {
-        cached(sink, subject, name.clone());
+    let packages = layer.packages.join(",");
+    if context.inputs.offline {
+        return Err(SourceError::Offline(format!("the set of Debian packages {packages}")));
     }
-    cache.entry("debian", &key, sink, |folder, sink| {
-        if inputs.offline {
-            return Err(SourceError::Offline(format!("the set of Debian packages {packages}")));
-        }
-        let mut stage = Stage::start(sink, subject, name, estimate(layer));
-        let archive = folder.join("root.tar");
-        let mut run = command("mmdebstrap");
-        run.args(["--quiet", "--variant=extract", "--format=tar"])
-            .arg(format!("--include={packages}"))
-            .arg(format!("--extract-hook=ls -1 \"$1/var/cache/apt/archives\" > \"$1/{PACKAGE_LIST}\""))
-            .args([layer.suite.as_str()])
-            .arg(&archive);
-        command::run(&mut run, &mut stage)?;
-        let list = package_files(&archive).map_err(SourceError::at(&archive))?;
-        let path = folder.join("packages.txt");
-        fs::write(&path, list).map_err(SourceError::at(&path))?;
-        stage.finish();
-        Ok(())
-    })
+    let mut stage = Stage::start(sink, context.subject, format!("mmdebstrap {packages}"), estimate(layer));
+    let archive = context.work.join("root.tar");
+    let mut run = command("mmdebstrap");
+    run.args(["--quiet", "--variant=extract", "--format=tar"])
+        .arg(format!("--include={packages}"))
+        .arg(format!("--extract-hook=ls -1 \"$1/var/cache/apt/archives\" > \"$1/{PACKAGE_LIST}\""))
+        .arg(&layer.suite)
+        .arg(&archive);
+    command::run(&mut run, &mut stage)?;
+    let names = package_files(&archive).map_err(SourceError::at(&archive))?;
+    let tree = read(&archive, layer).map_err(SourceError::at(&archive))?;
+    stage.finish();
+    Ok(Files { tree, parts: names.lines().filter_map(part).collect() })
 }
 
 fn package_files(archive: &Path) -> std::io::Result<String> {

@@ -2,12 +2,10 @@
 
 use std::{env, path::Path, time::Duration};
 
-use super::{Files, Part, SourceError};
+use super::{Context, Files, Part, SourceError};
 use crate::{
-    cache::Cache,
     command::{self, CommandError, command},
     digest,
-    inputs::Inputs,
     progress::{Sink, Stage},
     recipe::{JarArtifact, MavenLayer},
     tree::Content,
@@ -16,22 +14,16 @@ use crate::{
 /// Another repository with the same content can be named by `KUBSETS_MAVEN_REPOSITORY`.
 const REPOSITORY: &str = "https://repo1.maven.org/maven2";
 
-pub(super) fn files(
-    layer: &MavenLayer,
-    subject: &str,
-    inputs: &Inputs,
-    cache: &Cache,
-    sink: Sink<'_>,
-) -> Result<Files, SourceError> {
+pub(super) fn files(layer: &MavenLayer, context: &Context<'_>, sink: Sink<'_>) -> Result<Files, SourceError> {
     let count = layer.artifacts.len();
     let estimate = Duration::from_millis(400 * count as u64);
-    let mut stage = Stage::start(sink, subject, format!("download {count} jars"), estimate);
+    let mut stage = Stage::start(sink, context.subject, format!("download {count} jars"), estimate);
     let mut files = Files::default();
     for jar in &layer.artifacts {
         let path = jar.path().expect("recipes are checked before they are built");
         let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
-        let folder = cache.entry("jars", &jar.sha256, &mut |_| {}, |folder, _| {
-            if inputs.offline {
+        let folder = context.cache.entry("jars", &jar.sha256, &mut |_| {}, |folder, _| {
+            if context.inputs.offline {
                 return Err(SourceError::Offline(jar.coordinates.clone()));
             }
             download(&path, jar, &folder.join("jar"))
