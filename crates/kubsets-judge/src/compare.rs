@@ -47,9 +47,17 @@ pub enum ClassicRule {
         /// Seconds between looks.
         every_seconds: f64,
     },
-    /// Kayenta: Mann-Whitney on error rates per interval; the run fails when the confidence interval of the
-    /// shift clears a tolerance.
+    /// Mann-Whitney test on error rates per interval, looked at again and again.
     MannWhitney {
+        /// One-sided level of each look.
+        alpha: f64,
+        /// Seconds that make one data point.
+        point_seconds: f64,
+        /// Seconds between looks.
+        every_seconds: f64,
+    },
+    /// Kayenta: the run fails when the Mann-Whitney confidence interval of the shift clears a tolerance.
+    KayentaLike {
         /// Confidence of the interval, 0 to 1.
         confidence: f64,
         /// Tolerance as a multiple of the estimated shift.
@@ -86,7 +94,8 @@ impl ClassicRule {
             argo(3),
             Self::FlaggerLike { success: 0.99, every_seconds: 60.0, threshold: 5 },
             Self::Fisher { alpha: 0.01, every_seconds: 5.0 },
-            Self::MannWhitney { confidence: 0.98, tolerance: 0.25, point_seconds: 10.0, every_seconds: 60.0 },
+            Self::MannWhitney { alpha: 0.01, point_seconds: 10.0, every_seconds: 60.0 },
+            Self::KayentaLike { confidence: 0.98, tolerance: 0.25, point_seconds: 10.0, every_seconds: 60.0 },
         ]
     }
 
@@ -121,7 +130,8 @@ impl ClassicRule {
             Self::ArgoLike { every_seconds, .. }
             | Self::FlaggerLike { every_seconds, .. }
             | Self::Fisher { every_seconds, .. }
-            | Self::MannWhitney { every_seconds, .. } => *every_seconds,
+            | Self::MannWhitney { every_seconds, .. }
+            | Self::KayentaLike { every_seconds, .. } => *every_seconds,
         }
     }
 
@@ -149,7 +159,11 @@ impl ClassicRule {
                 below(*success, latest(ticks, *every_seconds))
             }
             Self::Fisher { alpha, .. } => fisher_p(sum(ticks)) < *alpha,
-            Self::MannWhitney { confidence, tolerance, point_seconds, .. } => {
+            Self::MannWhitney { alpha, point_seconds, .. } => {
+                let (stable, canary) = points(ticks, *point_seconds);
+                mann_whitney(&stable, &canary, 0.98).is_some_and(|test| test.p < *alpha)
+            }
+            Self::KayentaLike { confidence, tolerance, point_seconds, .. } => {
                 let (stable, canary) = points(ticks, *point_seconds);
                 mann_whitney(&stable, &canary, *confidence)
                     .is_some_and(|test| test.low > tolerance * test.shift.abs())
@@ -175,9 +189,14 @@ impl fmt::Display for ClassicRule {
             Self::Fisher { alpha, every_seconds } => {
                 write!(f, "fisher: p under {alpha}, each {every_seconds} s")
             }
-            Self::MannWhitney { confidence, every_seconds, .. } => {
-                write!(f, "mann-whitney: {} % interval, each {every_seconds} s", confidence * 100.0)
+            Self::MannWhitney { alpha, every_seconds, .. } => {
+                write!(f, "mann-whitney: p under {alpha}, each {every_seconds} s")
             }
+            Self::KayentaLike { confidence, tolerance, every_seconds, .. } => write!(
+                f,
+                "kayenta-like: {} % interval over {tolerance} of the shift, each {every_seconds} s",
+                confidence * 100.0
+            ),
         }
     }
 }
@@ -259,7 +278,7 @@ mod tests {
     #[test]
     fn threshold_rules_look_when_their_tools_do() {
         let rules = ClassicRule::standard();
-        let [argo, argo_three, flagger, ..] = &rules[..] else { panic!("five rules") };
+        let [argo, argo_three, flagger, ..] = &rules[..] else { panic!("six rules") };
         // 5 % errors.
         let bad = series(400, 2);
         assert_eq!(seconds(argo, &bad), Some(60.0));
@@ -275,6 +294,7 @@ mod tests {
         let bad = series(300, 2);
         assert_eq!(seconds(&rules[3], &bad), Some(5.0));
         assert_eq!(seconds(&rules[4], &bad), Some(60.0));
+        assert_eq!(seconds(&rules[5], &bad), Some(60.0));
         let good = series(300, 0);
         assert!(rules.iter().all(|rule| seconds(rule, &good).is_none()));
     }

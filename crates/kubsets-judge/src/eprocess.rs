@@ -24,16 +24,30 @@ pub(crate) fn log_mean_exp(logs: &[f64]) -> f64 {
     most + (sum / logs.len() as f64).ln()
 }
 
+/// A rate with the logarithms that likelihoods are made of.
+#[derive(Debug, Clone, Copy)]
+struct Rate {
+    value: f64,
+    log_bad: f64,
+    log_good: f64,
+}
+
+impl Rate {
+    fn new(value: f64) -> Self {
+        Self { value, log_bad: value.ln(), log_good: (-value).ln_1p() }
+    }
+}
+
 /// Logarithm of `rate^bad (1-rate)^good`; a rate of 0 or 1 is fine where nothing contradicts it.
-fn log_likelihood(counts: Counts, rate: f64) -> f64 {
+fn log_likelihood(counts: Counts, rate: &Rate) -> f64 {
     let bad = counts.bad.min(counts.n);
     let good = counts.n - bad;
     let mut sum = 0.0;
     if bad > 0 {
-        sum += bad as f64 * rate.ln();
+        sum += bad as f64 * rate.log_bad;
     }
     if good > 0 {
-        sum += good as f64 * (-rate).ln_1p();
+        sum += good as f64 * rate.log_good;
     }
     sum
 }
@@ -47,11 +61,23 @@ pub fn block_log_e(block: Block, stable_rate: f64, canary_rate: f64) -> f64 {
     if block.stable.n == 0 || block.canary.n == 0 {
         return 0.0;
     }
+    let block = block.capped();
+    let stable_rate = Rate::new(stable_rate);
+    bet(block, &stable_rate, canary_rate, log_likelihood(block.stable, &stable_rate))
+}
+
+/// The same, with stable's part given.
+fn bet(block: Block, stable_rate: &Rate, canary_rate: f64, stable_part: f64) -> f64 {
     let share = block.canary.n as f64 / (block.stable.n as f64 + block.canary.n as f64);
-    let common = stable_rate + share * (canary_rate - stable_rate);
+    let common = stable_rate.value + share * (canary_rate - stable_rate.value);
+    // Without bad requests only the logarithms of good ones are needed; this is the usual tick.
     let both = block.stable + block.canary;
-    log_likelihood(block.stable, stable_rate) + log_likelihood(block.canary, canary_rate)
-        - log_likelihood(both, common)
+    if both.bad == 0 {
+        return stable_part + block.canary.n as f64 * (-canary_rate).ln_1p()
+            - both.n as f64 * (-common).ln_1p();
+    }
+    stable_part + log_likelihood(block.canary, &Rate::new(canary_rate))
+        - log_likelihood(both, &Rate::new(common))
 }
 
 /// Running evidence that canary has a higher rate of bad requests than stable.
@@ -91,12 +117,14 @@ impl TwoByTwo {
 
     /// Bets on one block, with the rates known before it, and then learns from it.
     pub fn observe(&mut self, block: Block) {
+        let block = block.capped();
         if block.canary.n > 0 && block.stable.n > 0 {
-            let stable = self.stable_rate();
+            let stable = Rate::new(self.stable_rate());
+            let stable_part = log_likelihood(block.stable, &stable);
             // A difference that does not fit below 1 is bent to nine tenths of the room that is left.
-            let most = 1.0 - (1.0 - stable) / 10.0;
+            let most = 1.0 - (1.0 - stable.value) / 10.0;
             for (log, difference) in self.logs.iter_mut().zip(&self.differences) {
-                *log += block_log_e(block, stable, (stable + difference).min(most));
+                *log += bet(block, &stable, (stable.value + difference).min(most), stable_part);
             }
         }
         self.warm_up(block.stable);
@@ -116,8 +144,8 @@ impl TwoByTwo {
 /// Running evidence that canary's error rate is below a stated limit.
 #[derive(Debug, Clone)]
 pub struct LimitTest {
-    limit: f64,
-    rates: Vec<f64>,
+    limit: Rate,
+    rates: Vec<Rate>,
     seen: Counts,
 }
 
@@ -126,8 +154,8 @@ impl LimitTest {
     pub fn new(config: &JudgeConfig) -> Self {
         let limit = config.error_limit;
         Self {
-            limit,
-            rates: config.pass_alternatives.iter().map(|multiple| multiple * limit).collect(),
+            limit: Rate::new(limit),
+            rates: config.pass_alternatives.iter().map(|multiple| Rate::new(multiple * limit)).collect(),
             seen: Counts::default(),
         }
     }
@@ -140,22 +168,22 @@ impl LimitTest {
     /// Logarithm of the evidence: the mean over the alternative rates. Minus infinity when no alternative
     /// can explain a failure.
     pub fn log_e(&self) -> f64 {
-        let at_limit = log_likelihood(self.seen, self.limit);
+        let at_limit = log_likelihood(self.seen, &self.limit);
         let most = self.log_e_bound();
         if !most.is_finite() {
             return most;
         }
         let sum: f64 =
-            self.rates.iter().map(|&rate| (log_likelihood(self.seen, rate) - at_limit - most).exp()).sum();
+            self.rates.iter().map(|rate| (log_likelihood(self.seen, rate) - at_limit - most).exp()).sum();
         most + (sum / self.rates.len() as f64).ln()
     }
 
     /// An upper bound of [`Self::log_e`].
     pub(crate) fn log_e_bound(&self) -> f64 {
-        let at_limit = log_likelihood(self.seen, self.limit);
+        let at_limit = log_likelihood(self.seen, &self.limit);
         self.rates
             .iter()
-            .map(|&rate| log_likelihood(self.seen, rate) - at_limit)
+            .map(|rate| log_likelihood(self.seen, rate) - at_limit)
             .fold(f64::NEG_INFINITY, f64::max)
     }
 

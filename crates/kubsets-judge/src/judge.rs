@@ -130,26 +130,27 @@ impl Judge {
     }
 
     fn count(&mut self, tick: &Tick, seconds: f64) {
-        let new_step = tick.weight.map(f64::to_bits) != self.weight.map(f64::to_bits);
+        let weight = tick.weight.filter(|weight| (0.0..=1.0).contains(weight));
+        let new_step = weight.map(f64::to_bits) != self.weight.map(f64::to_bits);
         if new_step {
-            self.weight = tick.weight;
+            self.weight = weight;
             self.step = Counts::default();
             self.step_seconds = 0.0;
         }
         if self.step_seconds >= self.config.settle_seconds {
             // For the share `bad` counts the canary's requests among all.
             self.step += Counts::new(tick.error.total(), tick.error.canary.n);
-            if let Some(weight) = tick.weight {
+            if let Some(weight) = weight {
                 self.split.observe(tick.error.canary.n, tick.error.total(), weight);
             }
         }
         self.step_seconds += seconds;
         if let Some(burn) = &mut self.burn {
-            burn.observe(tick.error);
+            burn.observe(tick.error.capped());
         }
         self.limit.observe(tick.error.canary);
         for watch in &mut self.watches {
-            let block = tick.block(watch.indicator);
+            let block = tick.block(watch.indicator).capped();
             if new_step {
                 watch.step = Block::default();
             }

@@ -3,13 +3,18 @@
 mod split;
 
 use serde::{Deserialize, Serialize};
-use statrs::function::erf::erfc_inv;
+use statrs::function::erf::{erfc, erfc_inv};
 
 pub use split::SplitTest;
 
 /// Half-width of a normal interval of this confidence, in standard deviations (1.96 for 0.95).
 pub fn deviations(confidence: f64) -> f64 {
     std::f64::consts::SQRT_2 * erfc_inv((1.0 - confidence).clamp(f64::MIN_POSITIVE, 1.0))
+}
+
+/// Probability that a standard normal is above `z`.
+pub(crate) fn upper_tail(z: f64) -> f64 {
+    0.5 * erfc(z / std::f64::consts::SQRT_2)
 }
 
 /// An observed share with its Wilson interval.

@@ -55,6 +55,12 @@ impl Block {
         Self { stable, canary }
     }
 
+    /// The same block with `bad` at most `n` on both sides.
+    pub(crate) fn capped(self) -> Self {
+        let cap = |counts: Counts| Counts::new(counts.n, counts.bad);
+        Self { stable: cap(self.stable), canary: cap(self.canary) }
+    }
+
     /// Requests of both versions.
     pub fn total(self) -> u64 {
         self.stable.n.saturating_add(self.canary.n)
@@ -140,7 +146,7 @@ pub enum Source {
 pub struct Tick {
     /// Length of the interval in seconds.
     pub seconds: f64,
-    /// Share of the traffic ordered for the canary, 0 to 1; `None` leaves the split unjudged.
+    /// Share of the traffic ordered for the canary, 0 to 1; `None` (or a value outside) leaves the split unjudged.
     pub weight: Option<f64>,
     /// Whether the source of the counts answered.
     pub source: Source,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::share::deviations;
+use crate::share::{deviations, upper_tail};
 
 /// Outcome of a Mann-Whitney test of canary against stable; valid for one look only.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -11,17 +11,20 @@ pub struct MannWhitney {
     pub u: f64,
     /// Chance that a point of canary is higher than one of stable (common language effect size).
     pub higher: f64,
+    /// One-sided p-value that canary is higher (normal approximation, corrected for ties and continuity).
+    pub p: f64,
     /// Median of all pairwise differences (Hodges-Lehmann).
     pub shift: f64,
-    /// Lower end of the confidence interval of the shift; minus infinity with too few points.
+    /// Lower end of the confidence interval of the shift; the least difference with too few points.
     pub low: f64,
-    /// Upper end; plus infinity with too few points.
+    /// Upper end; the greatest difference with too few points.
     pub high: f64,
 }
 
 /// Tests whether canary's points are shifted against stable's; `None` without points on either side.
 ///
-/// The interval takes the normal approximation with continuity correction and ignores ties, as usual.
+/// The interval takes the normal approximation with continuity correction and with the variance corrected for ties
+/// within each version, as R's `wilcox.test` and Kayenta do.
 pub fn mann_whitney(stable: &[f64], canary: &[f64], confidence: f64) -> Option<MannWhitney> {
     let pairs = stable.len() * canary.len();
     if pairs == 0 {
@@ -39,16 +42,28 @@ pub fn mann_whitney(stable: &[f64], canary: &[f64], confidence: f64) -> Option<M
         })
         .sum();
     let count = pairs as f64;
-    let sigma = (count * (stable.len() + canary.len() + 1) as f64 / 12.0).sqrt();
-    let cut = (count / 2.0 - 0.5 - deviations(confidence) * sigma).floor();
-    let (low, high) = if cut >= 1.0 {
-        let cut = cut as usize;
-        (differences[cut - 1], differences[pairs - cut])
-    } else {
-        (f64::NEG_INFINITY, f64::INFINITY)
-    };
+    let points = (stable.len() + canary.len()) as f64;
+    let ties = (tied(stable) + tied(canary)) / (points * (points - 1.0));
+    let sigma = (count / 12.0 * (points + 1.0 - ties)).max(0.0).sqrt();
+    // The shift at which the test statistic, continuity corrected, is just significant.
+    let cut = (count / 2.0 - 0.5 - deviations(confidence) * sigma).ceil().max(1.0) as usize;
+    let (low, high) = (differences[cut - 1], differences[pairs - cut]);
+    let all = tied(&[stable, canary].concat()) / (points * (points - 1.0));
+    let spread = (count / 12.0 * (points + 1.0 - all)).max(0.0).sqrt();
+    let above = u - count / 2.0;
+    let p = if spread > 0.0 { upper_tail((above - 0.5) / spread) } else { 1.0 };
     let shift = f64::midpoint(differences[(pairs - 1) / 2], differences[pairs / 2]);
-    Some(MannWhitney { u, higher: u / count, shift, low, high })
+    Some(MannWhitney { u, higher: u / count, p, shift, low, high })
+}
+
+/// Sum of t^3 - t over the groups of t equal points.
+fn tied(points: &[f64]) -> f64 {
+    let mut sorted = points.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted
+        .chunk_by(|one, other| one.total_cmp(other).is_eq())
+        .map(|group| (group.len() as f64).powi(3) - group.len() as f64)
+        .sum()
 }
 
 #[cfg(test)]
@@ -61,6 +76,8 @@ mod tests {
         let canary: Vec<f64> = stable.iter().map(|point| point + 100.0).collect();
         let test = mann_whitney(&stable, &canary, 0.98).expect("points");
         assert!((test.u - 100.0).abs() < f64::EPSILON);
+        // R: wilcox.test(canary, stable, alternative = "greater", exact = FALSE)$p.value
+        assert!((test.p - 9.133e-5).abs() < 1e-7, "{test:?}");
         assert!((test.higher - 1.0).abs() < f64::EPSILON);
         assert!((test.shift - 100.0).abs() < 1e-12);
         assert!(test.low > 90.0 && test.high < 110.0, "{test:?}");
@@ -69,14 +86,19 @@ mod tests {
     #[test]
     fn equal_points_have_no_shift() {
         let test = mann_whitney(&[0.0; 8], &[0.0; 8], 0.98).expect("points");
-        assert!((test.higher - 0.5).abs() < f64::EPSILON);
+        assert!((test.higher - 0.5).abs() < f64::EPSILON && (test.p - 1.0).abs() < f64::EPSILON);
         assert!(test.shift.abs() < f64::EPSILON && test.low.abs() < f64::EPSILON);
     }
 
     #[test]
-    fn few_points_have_no_interval() {
-        let test = mann_whitney(&[0.0; 3], &[1.0; 3], 0.98).expect("points");
-        assert!(test.low.is_infinite() && test.high.is_infinite());
+    fn few_points_give_the_range_of_the_differences() {
+        let test = mann_whitney(&[0.0, 1.0, 2.0], &[10.0, 11.0, 12.0], 0.98).expect("points");
+        assert!((test.low - 8.0).abs() < 1e-12 && (test.high - 12.0).abs() < 1e-12, "{test:?}");
         assert_eq!(mann_whitney(&[], &[1.0], 0.98), None);
+    }
+
+    #[test]
+    fn ties_are_counted_in_groups() {
+        assert!((tied(&[0.0, 0.0, 0.0, 1.0, 2.0, 2.0]) - 30.0).abs() < f64::EPSILON);
     }
 }

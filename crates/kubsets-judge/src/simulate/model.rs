@@ -2,11 +2,12 @@
 
 use rand_chacha::rand_core::Rng;
 use serde::{Deserialize, Serialize};
-use statrs::function::erf::erfc;
+use statrs::function::erf::erfc_inv;
 
 use super::poisson::Poisson;
 use crate::config::ConfigError;
 use crate::latency::Thresholds;
+use crate::share::upper_tail;
 use crate::tick::{Block, Counts, Indicator, Tick};
 
 /// Latencies: log-normal for stable; the canary is slower by a factor, and some of its requests are very slow.
@@ -72,14 +73,9 @@ impl Latency {
     }
 }
 
-/// Probability that a standard normal is above `z`.
-fn upper_tail(z: f64) -> f64 {
-    0.5 * erfc(z / std::f64::consts::SQRT_2)
-}
-
 /// The `z` that a standard normal exceeds with probability `above`.
 fn deviate(above: f64) -> f64 {
-    std::f64::consts::SQRT_2 * statrs::function::erf::erfc_inv(2.0 * above)
+    std::f64::consts::SQRT_2 * erfc_inv(2.0 * above)
 }
 
 /// Requests of one version in a second: a Poisson count for each class of request.
