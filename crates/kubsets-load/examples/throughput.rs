@@ -2,6 +2,8 @@
 //! the generator per request, pacing, and memory.
 //!
 //! `cargo run --release -p kubsets-load --example throughput -- [SCHEDULE] [SECONDS] [URL]`
+//!
+//! With `serve` as the only argument it is the server alone, for comparing with other generators.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -14,7 +16,12 @@ const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-kubsets-versio
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let schedule: Schedule = arguments.next().unwrap_or_else(|| "closed:32".to_owned()).parse()?;
+    let first = arguments.next().unwrap_or_else(|| "closed:32".to_owned());
+    if first == "serve" {
+        writeln!(std::io::stdout(), "{}", serve()?)?;
+        return std::future::pending().await;
+    }
+    let schedule: Schedule = first.parse()?;
     let seconds: u64 = arguments.next().map_or(Ok(5), |text| text.parse())?;
     let url = match arguments.next() {
         Some(url) => url,
@@ -100,8 +107,7 @@ fn generator_cpu() -> anyhow::Result<f64> {
         let name = std::fs::read_to_string(path.join("comm"))?;
         if name.starts_with("load-") {
             let stat = std::fs::read_to_string(path.join("stat"))?;
-            let fields: Vec<&str> =
-                stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+            let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
             ticks += fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
         }
     }
@@ -114,4 +120,3 @@ fn status_field(name: &str) -> anyhow::Result<u64> {
     let line = status.lines().find(|line| line.starts_with(name)).unwrap_or_default();
     Ok(line.split_whitespace().nth(1).unwrap_or("0").parse()?)
 }
-

@@ -146,7 +146,9 @@ mod tests {
 
     fn of(values: &[u64]) -> Latencies {
         let mut recorder = Recorder::<u32>::new();
-        values.iter().for_each(|value| recorder.record(*value));
+        for value in values {
+            recorder.record(*value);
+        }
         recorder.take()
     }
 

@@ -72,7 +72,7 @@ impl Http1 {
                 std::future::poll_fn(|cx| drive(connection, closed, cx, |cx| poll_frame(&mut body, cx)));
             match frame.await {
                 None => break,
-                Some(Ok(_)) => {}
+                Some(Ok(())) => {}
                 Some(Err(error)) => return Err(Failure::Error(ErrorKind::of_exchange(&error))),
             }
         }

@@ -70,7 +70,7 @@ mod tests {
             timer.sleep(Duration::from_micros(200)).await.unwrap();
         }
         let elapsed = start.elapsed();
-        assert!(elapsed >= Duration::from_micros(50 * 200), "{elapsed:?}");
+        assert!(elapsed >= Duration::from_millis(10), "{elapsed:?}");
         assert!(elapsed < Duration::from_secs(2), "{elapsed:?}");
     }
 }

@@ -111,11 +111,18 @@ impl Piece {
     }
 
     fn area(&self, into: f64) -> f64 {
-        if into == 0.0 { 0.0 } else { self.from * into + self.slope() * into * into / 2.0 }
+        let slope = self.slope();
+        if into == 0.0 || (self.from == 0.0 && slope == 0.0) {
+            0.0
+        } else if slope == 0.0 {
+            self.from * into
+        } else {
+            self.from * into + slope * into * into / 2.0
+        }
     }
 
     fn end_level(&self) -> f64 {
-        if self.from == 0.0 && self.to == 0.0 { self.level } else { self.level + self.area(self.length) }
+        self.level + self.area(self.length)
     }
 
     fn reaches(&self, level: f64) -> bool {
@@ -170,7 +177,7 @@ fn invert_sine(mean: f64, amplitude: f64, period: f64, level: f64) -> Option<f64
         }
         let rate = mean + amplitude * (TAU * at / period).sin();
         let newton = at - miss / rate;
-        at = if newton > low && newton < high { newton } else { (low + high) / 2.0 };
+        at = if newton > low && newton < high { newton } else { f64::midpoint(low, high) };
     }
     Some(waves * period + at)
 }

@@ -1,0 +1,13 @@
+//! The generator against servers of known behaviour.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by it, in helpers too")]
+
+mod accounting;
+mod faults;
+mod freeze;
+mod schedules;
+mod search;
+mod server;
+mod steering;
+mod truth;
+mod versions;
