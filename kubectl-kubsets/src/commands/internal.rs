@@ -21,6 +21,8 @@ pub(crate) struct Args {
 enum Command {
     /// Print docs/cli.md
     Docs,
+    /// Print the folder of the host's programs (kubectl, helm, ...), built where they are missing
+    Programs,
     /// Start the first process of a native node and end
     NodeSupervisor {
         /// The node's folder
@@ -38,7 +40,7 @@ enum Command {
 /// Runs those hidden commands that need a process with one thread; `None` for the others.
 pub(crate) fn run_alone(args: &Args) -> Option<anyhow::Result<ExitCode>> {
     match &args.command {
-        Command::Docs => None,
+        Command::Docs | Command::Programs => None,
         Command::NodeSupervisor { dir } => Some(supervise(dir)),
         Command::NodeInit { dir } => Some(match node_init::init(dir) {
             Ok(never) => match never {},
@@ -58,11 +60,16 @@ fn supervise(dir: &std::path::Path) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// What the command returns.
-#[expect(clippy::unused_async, reason = "the hidden commands of clusters and canaries are asynchronous")]
 pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Docs => {
             app.ui.data(&docs::render());
+            Ok(ExitCode::Success)
+        }
+        Command::Programs => {
+            let store = crate::platform::ImageStore::open(app)?;
+            let programs = tokio::task::spawn_blocking(move || store.programs()).await??;
+            app.ui.data(&format!("{}\n", programs.folder.display()));
             Ok(ExitCode::Success)
         }
         Command::NodeSupervisor { .. } | Command::NodeInit { .. } => {

@@ -1,0 +1,65 @@
+# kubsets: what people and CI run. `make help` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PLUGIN := target/release/kubectl-kubsets
+BIN_DIR ?= $(HOME)/.local/bin
+NAME ?= kubsets
+KUBSETS := $(PLUGIN) --yes
+
+.PHONY: help prerequisites build install demo test test-extended kind-up native-up deploy smoke status down clean lint docs bench
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+prerequisites: ## Install the Debian packages that are missing (asks first; not with CI=true)
+	@hack/native-prerequisites.sh
+
+build: ## Build the plugin and the services
+	cargo build --release --locked --workspace --bins
+
+install: build ## Put the plugin and its completion helper into BIN_DIR
+	install -d $(BIN_DIR)
+	install -m 0755 $(PLUGIN) $(BIN_DIR)/kubectl-kubsets
+	ln -sf kubectl-kubsets $(BIN_DIR)/kubectl_complete-kubsets
+	@for b in demo-app worker migrator heartbeat node-agent; do install -m 0755 target/release/$$b $(BIN_DIR)/$$b; done
+	@echo "installed: kubectl kubsets version"
+
+demo: prerequisites build ## From nothing to two verdicts: cluster, stack, a good and a bad canary
+	@hack/demo.sh
+
+native-up: prerequisites build ## A cluster of namespaces on this Linux host, as root
+	$(KUBSETS) cluster create --name $(NAME) --provider native
+
+kind-up: build ## A cluster by kind, where Docker runs
+	$(KUBSETS) cluster create --name $(NAME) --provider kind
+
+deploy: ## The demo stack on the cluster NAME
+	$(KUBSETS) up --name $(NAME)
+
+smoke: ## One order all the way through the stack
+	$(KUBSETS) smoke
+
+status: ## Healthy, or what is wrong and where to look first
+	$(KUBSETS) status
+
+down: ## Remove the cluster NAME and everything that came with it
+	$(KUBSETS) down --name $(NAME)
+
+clean: down ## Remove the cluster and what was built here (not the cache)
+	cargo clean
+
+lint: ## Format, lints, manifests
+	cargo fmt --all --check
+	cargo clippy --release --locked --workspace --all-targets -- -D warnings
+
+docs: build ## Generate docs/cli.md
+	$(PLUGIN) internal docs > docs/cli.md
+
+bench: ## Tables of the judge: false alarms and detection times
+	cargo run --release --locked -p kubsets-judge --example tables
+
+test: prerequisites ## Everything that a change must pass, end to end on a native cluster too
+	@hack/test.sh
+
+test-extended: prerequisites ## The long matrix: many canaries, many up and down, kills everywhere
+	@hack/test.sh --extended

@@ -1,0 +1,179 @@
+//! Steps about canaries: verdicts, undo, refusal.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+
+use crate::plugin::Plugin;
+
+/// What a canary must give back as it was, as kind and name.
+const OBJECTS: [(&str, &str); 3] =
+    [("httproute", "demo-app"), ("deployment", "demo-app"), ("service", "demo-app")];
+
+fn picture(plugin: &Plugin) -> anyhow::Result<Vec<Value>> {
+    OBJECTS.iter().map(|(kind, name)| plugin.object(kind, name)).collect()
+}
+
+/// Everything that a canary adds while it runs.
+fn additions(plugin: &Plugin) -> anyhow::Result<String> {
+    let kinds = "deployment,service,configmap,lease,job,role,rolebinding,serviceaccount,httproute";
+    let names = plugin.kubectl(&["-n", "kubsets-demo", "get", kinds, "-o", "name"])?;
+    let ours =
+        |name: &&str| name.contains("-canary") || name.contains("kubsets-run") || name.contains("watchdog");
+    Ok(names.lines().filter(ours).collect::<Vec<_>>().join(" "))
+}
+
+fn nothing_added(plugin: &Plugin, limit: Duration) -> anyhow::Result<()> {
+    let began = Instant::now();
+    loop {
+        let left = additions(plugin)?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        ensure!(began.elapsed() < limit, "left after {} s: {left}", limit.as_secs());
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+fn version(plugin: &Plugin) -> anyhow::Result<String> {
+    let path = "jsonpath={.spec.template.spec.containers[0].env[?(@.name=='APP_VERSION')].value}";
+    plugin.kubectl(&["-n", "kubsets-demo", "get", "deployment", "demo-app", "-o", path])
+}
+
+fn canary_weight(plugin: &Plugin) -> anyhow::Result<u64> {
+    let route = plugin.object("httproute", "demo-app")?;
+    let backends =
+        route.pointer("/spec/rules/0/backendRefs").and_then(Value::as_array).cloned().unwrap_or_default();
+    let canary = backends.iter().find(|b| b["name"] == "demo-app-canary");
+    Ok(canary.and_then(|b| b["weight"].as_u64()).unwrap_or(0))
+}
+
+fn promote(plugin: &Plugin, args: &[&str]) -> anyhow::Result<Value> {
+    let route = plugin.object("httproute", "demo-app")?;
+    let (code, outcome) = plugin.json(&[&["canary", "run"], args].concat())?;
+    ensure!(code == 0 && outcome["verdict"] == "promoted", "exit code {code}: {outcome:#}");
+    let lost = |field: &str| outcome["totals"][field].as_u64().context(format!("the outcome lacks {field}"));
+    ensure!(
+        lost("dropped")? == 0 && lost("failedForUsers")? == 0,
+        "requests were lost: {}",
+        outcome["totals"]
+    );
+    ensure!(outcome["droppedBySwitching"] == 0, "{outcome:#}");
+    nothing_added(plugin, Duration::from_secs(15))?;
+    ensure!(plugin.object("httproute", "demo-app")? == route, "the route is not as it was");
+    Ok(outcome)
+}
+
+fn roll_back(plugin: &Plugin) -> anyhow::Result<Value> {
+    let before = picture(plugin)?;
+    let (code, outcome) = plugin.json(&["canary", "run", "bad-errors"])?;
+    ensure!(code == 1 && outcome["verdict"] == "rolled-back", "exit code {code}: {outcome:#}");
+    ensure!(outcome["undo"]["equal"] == true, "the undo is not complete: {outcome:#}");
+    let back = outcome["undo"]["apiMs"].as_f64().context("the outcome says how long the way back took")?;
+    ensure!(back <= 2000.0, "the way back took {back} ms");
+    ensure!(
+        outcome["totals"]["stableFailed"] == 0 && outcome["totals"]["dropped"] == 0,
+        "{}",
+        outcome["totals"]
+    );
+    ensure!(picture(plugin)? == before, "objects are not as they were");
+    nothing_added(plugin, Duration::from_secs(15))?;
+    Ok(outcome)
+}
+
+pub(crate) fn good(plugin: &Plugin) -> anyhow::Result<()> {
+    let outcome = promote(plugin, &["good-release"])?;
+    let now = version(plugin)?;
+    ensure!(outcome["canaryVersion"] == now.as_str(), "the stable version is {now}: {outcome:#}");
+    Ok(())
+}
+
+pub(crate) fn bad(plugin: &Plugin) -> anyhow::Result<()> {
+    roll_back(plugin).map(drop)
+}
+
+/// Starts a canary and waits until it has traffic.
+fn start(plugin: &Plugin) -> anyhow::Result<std::process::Child> {
+    let mut child = plugin.start(&["canary", "run", "--set", "APP_VERSION=9.9.9"])?;
+    let limit = Instant::now() + Duration::from_secs(90);
+    while canary_weight(plugin)? == 0 {
+        let ended = child.try_wait()?;
+        ensure!(ended.is_none() && Instant::now() < limit, "the canary got no traffic (ended: {ended:?})");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    Ok(child)
+}
+
+fn must_become(plugin: &Plugin, before: &[Value], limit: Duration) -> anyhow::Result<()> {
+    let began = Instant::now();
+    while picture(plugin)? != before {
+        ensure!(began.elapsed() < limit, "objects are not as they were after {} s", limit.as_secs());
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    Ok(())
+}
+
+pub(crate) fn killed(plugin: &Plugin) -> anyhow::Result<()> {
+    let before = picture(plugin)?;
+    let mut child = start(plugin)?;
+    child.kill()?;
+    child.wait()?;
+    must_become(plugin, &before, Duration::from_secs(30))?;
+    nothing_added(plugin, Duration::from_secs(60))
+}
+
+pub(crate) fn interrupted(plugin: &Plugin) -> anyhow::Result<()> {
+    let before = picture(plugin)?;
+    let mut child = start(plugin)?;
+    let status = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status()?;
+    ensure!(status.success(), "kill: {status}");
+    let status = child.wait()?;
+    ensure!(status.code() == Some(130), "it ended with {status}");
+    ensure!(picture(plugin)? == before, "objects are not as they were");
+    nothing_added(plugin, Duration::from_secs(15))
+}
+
+pub(crate) fn refused(plugin: &Plugin) -> anyhow::Result<()> {
+    let before = picture(plugin)?;
+    for (expected, args) in [
+        (2, ["canary", "run", "no-such-lab"].as_slice()),
+        (2, &["canary", "run", "good-release", "--weights", "10,250"]),
+        (2, &["canary", "run", "good-release", "--rate", "1"]),
+        (2, &["canary", "run", "--set", "novalue"]),
+        (5, &["canary", "run", "good-release", "--context", "no-such-context"]),
+        (2, &["cluster", "create", "--nodes", "9"]),
+        (2, &["canary", "run", "good-release", "--read-only"]),
+    ] {
+        let (code, said) = plugin.refusal(args)?;
+        ensure!(code == expected, "`{}` ended with {code}, expected {expected}: {said}", args.join(" "));
+        ensure!(said.contains("error:"), "`{}` gave no reason: {said}", args.join(" "));
+    }
+    ensure!(picture(plugin)? == before, "objects are not as they were");
+    nothing_added(plugin, Duration::from_secs(1))
+}
+
+#[expect(clippy::print_stdout, reason = "a test runner reports on standard output")]
+pub(crate) fn ten_bad(plugin: &Plugin) -> anyhow::Result<()> {
+    let mut seconds = Vec::new();
+    for _ in 0..10 {
+        let outcome = roll_back(plugin)?;
+        seconds.push(outcome["secondsInStep"].as_f64().context("the outcome says when the verdict came")?);
+    }
+    seconds.sort_by(f64::total_cmp);
+    let median = f64::midpoint(seconds[4], seconds[5]);
+    println!("seconds from the beginning of the step to the verdict: {seconds:?}, median {median}");
+    ensure!(median <= 15.0, "the median is {median} s");
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "a test runner reports on standard output")]
+pub(crate) fn twenty_good(plugin: &Plugin) -> anyhow::Result<()> {
+    let mut planned = 0;
+    for round in 1..=20 {
+        let outcome = promote(plugin, &["--set", &format!("APP_VERSION=1.0.{round}")])?;
+        planned += outcome["totals"]["planned"].as_u64().unwrap_or(0);
+    }
+    println!("{planned} requests, none lost");
+    Ok(())
+}

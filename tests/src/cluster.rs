@@ -1,0 +1,167 @@
+//! Steps about the cluster and the stack as a whole.
+
+use std::fs;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+
+use crate::host::Host;
+use crate::plugin::Plugin;
+
+/// The host before the first step that changes it.
+static BEFORE: OnceLock<Host> = OnceLock::new();
+
+/// Where native clusters are recorded.
+const ROOT: &str = "/var/lib/kubsets";
+
+fn begin(plugin: &Plugin) -> anyhow::Result<&'static Host> {
+    if let Some(before) = BEFORE.get() {
+        return Ok(before);
+    }
+    // a cluster that an earlier run left would count as the host's own
+    plugin.ok(&["down"])?;
+    Ok(BEFORE.get_or_init(|| Host::observe().expect("the host can be observed as root")))
+}
+
+pub(crate) fn up(plugin: &Plugin) -> anyhow::Result<()> {
+    begin(plugin)?;
+    plugin.ok(&["up"])?;
+    let ready = plugin.kubectl(&[
+        "get",
+        "nodes",
+        "-o",
+        "jsonpath={.items[*].status.conditions[?(@.type=='Ready')].status}",
+    ])?;
+    ensure!(ready == "True True", "nodes: {ready}");
+    Ok(())
+}
+
+pub(crate) fn up_again(plugin: &Plugin) -> anyhow::Result<()> {
+    let generations = || {
+        let path = "jsonpath={range .items[*]}{.metadata.name}={.metadata.generation} {end}";
+        plugin.kubectl(&["-n", "kubsets-demo", "get", "deployment,statefulset,daemonset", "-o", path])
+    };
+    let before = generations()?;
+    plugin.ok(&["up"])?;
+    let after = generations()?;
+    ensure!(before == after, "workloads were changed: {before} became {after}");
+    Ok(())
+}
+
+pub(crate) fn dry_run(plugin: &Plugin) -> anyhow::Result<()> {
+    for overlay in ["dev", "staging", "production"] {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../k8s/overlays/").to_owned() + overlay;
+        // a Job's template cannot be changed, so the one that ran is compared in the overlay that it came from
+        plugin
+            .kubectl(&[
+                "apply",
+                "--server-side",
+                "--dry-run=server",
+                "--force-conflicts",
+                "--validate=strict",
+                "-k",
+                &folder,
+            ])
+            .with_context(|| format!("overlay {overlay}"))?;
+    }
+    Ok(())
+}
+
+pub(crate) fn smoke(plugin: &Plugin) -> anyhow::Result<()> {
+    let (code, report) = plugin.json(&["smoke"])?;
+    ensure!(code == 0, "exit code {code}: {report:#}");
+    ensure!(report["order"]["state"] == "fulfilled", "{report:#}");
+    ensure!(report["order"]["trace_id"].as_str().is_some_and(|id| id.len() == 32), "no trace id: {report:#}");
+    Ok(())
+}
+
+pub(crate) fn status(plugin: &Plugin) -> anyhow::Result<()> {
+    // the first heartbeat comes with the next full minute
+    let limit = Instant::now() + Duration::from_secs(150);
+    loop {
+        let (code, report) = plugin.json(&["status"])?;
+        if code == 0 {
+            return Ok(());
+        }
+        ensure!(Instant::now() < limit, "exit code {code}: {report:#}");
+        std::thread::sleep(Duration::from_secs(3));
+    }
+}
+
+pub(crate) fn nodes(plugin: &Plugin) -> anyhow::Result<()> {
+    let node = plugin.ok(&["cluster", "add-node"])?;
+    let node = node.trim();
+    ensure!(node == "kubsets-worker2", "the new node is called {node}");
+    plugin.kubectl(&["wait", "--for=condition=Ready", &format!("node/{node}"), "--timeout=60s"])?;
+    plugin.ok(&["cluster", "remove-node", node])?;
+    let names = plugin.kubectl(&["get", "nodes", "-o", "name"])?;
+    ensure!(!names.contains(node), "it is still there: {names}");
+    ensure!(!fs::exists(format!("{ROOT}/kubsets/nodes/{node}"))?, "its folder is still there");
+    Ok(())
+}
+
+pub(crate) fn killed_node(plugin: &Plugin) -> anyhow::Result<()> {
+    kill_node("kubsets-worker")?;
+    let (code, report) = plugin.json(&["cluster", "status"])?;
+    ensure!(code == 1, "a dead node is not seen: {report:#}");
+    plugin.ok(&["up"])?;
+    smoke(plugin)
+}
+
+pub(crate) fn down(plugin: &Plugin) -> anyhow::Result<()> {
+    let before = begin(plugin)?;
+    plugin.ok(&["down"])?;
+    ensure!(!fs::exists(plugin.kubeconfig())?, "the kubeconfig is still there");
+    ensure!(!fs::exists(ROOT)?, "{ROOT} is still there");
+    before.must_be_unchanged()
+}
+
+pub(crate) fn killed_up(plugin: &Plugin) -> anyhow::Result<()> {
+    let before = begin(plugin)?;
+    for seconds in [1, 4, 9] {
+        let mut child = plugin.start(&["up"])?;
+        std::thread::sleep(Duration::from_secs(seconds));
+        child.kill()?;
+        child.wait()?;
+        plugin.ok(&["down"])?;
+        before.must_be_unchanged().with_context(|| format!("killed after {seconds} s"))?;
+    }
+    Ok(())
+}
+
+pub(crate) fn ten_times(plugin: &Plugin) -> anyhow::Result<()> {
+    let before = begin(plugin)?;
+    for round in 1..=10 {
+        plugin.ok(&["up"])?;
+        plugin.ok(&["down"])?;
+        before.must_be_unchanged().with_context(|| format!("round {round}"))?;
+    }
+    Ok(())
+}
+
+/// Kills a node's first process, as a crash would.
+fn kill_node(node: &str) -> anyhow::Result<()> {
+    let record = fs::read_to_string(format!("{ROOT}/kubsets/nodes/{node}/process.json"))?;
+    let record: Value = serde_json::from_str(&record)?;
+    let pid = record["pid"].as_i64().context("the record has a process id")?;
+    let status = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status()?;
+    ensure!(status.success(), "kill: {status}");
+    Ok(())
+}
+
+/// Shows what the cluster looks like, after a step that failed.
+#[expect(clippy::print_stdout, reason = "a test runner reports on standard output")]
+pub(crate) fn describe(plugin: &Plugin) {
+    for args in [
+        ["get", "pods", "-A", "-o", "wide"].as_slice(),
+        &["get", "events", "-A", "--sort-by=.lastTimestamp", "--field-selector=type=Warning"],
+        &["-n", "kubsets-demo", "get", "httproute,deployment,service,configmap,lease,job", "-o", "wide"],
+    ] {
+        if let Ok(text) = plugin.kubectl(args) {
+            let lines: Vec<&str> = text.lines().collect();
+            println!("{}", lines[lines.len().saturating_sub(40)..].join("\n"));
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What a native cluster could leave behind on its host.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+
+/// The host's traces of clusters, each as a line of text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Host(BTreeSet<String>);
+
+impl Host {
+    /// The host as it is now.
+    pub(crate) fn observe() -> anyhow::Result<Self> {
+        let mut traces = BTreeSet::new();
+        processes(&mut traces)?;
+        lines(&mut traces, "mount", &fs::read_to_string("/proc/self/mountinfo")?);
+        command(&mut traces, "link", &["ip", "-brief", "link"])?;
+        command(&mut traces, "address", &["ip", "-brief", "-4", "address"])?;
+        command(&mut traces, "route", &["ip", "-4", "route"])?;
+        command(&mut traces, "netns", &["ip", "netns", "list"])?;
+        command(&mut traces, "nft", &["nft", "list", "tables"])?;
+        groups(&mut traces, Path::new("/sys/fs/cgroup"), 4)?;
+        for folder in ["/etc", "/var/lib", "/var/log", "/run", "/usr/libexec", "/opt", "/etc/cni"] {
+            entries(&mut traces, Path::new(folder));
+        }
+        for setting in [
+            "vm/overcommit_memory",
+            "vm/panic_on_oom",
+            "kernel/panic",
+            "kernel/panic_on_oops",
+            "net/ipv4/ip_forward",
+        ] {
+            let value = fs::read_to_string(Path::new("/proc/sys").join(setting))?;
+            traces.insert(format!("sysctl {setting} {}", value.trim()));
+        }
+        Ok(Self(traces))
+    }
+
+    /// Fails where the host differs from this picture; processes that are ending get a few seconds.
+    pub(crate) fn must_be_unchanged(&self) -> anyhow::Result<()> {
+        let limit = Instant::now() + Duration::from_secs(10);
+        loop {
+            let now = Self::observe()?;
+            if now == *self || Instant::now() > limit {
+                let new: Vec<_> = now.0.difference(&self.0).collect();
+                let gone: Vec<_> = self.0.difference(&now.0).collect();
+                ensure!(
+                    new.is_empty() && gone.is_empty(),
+                    "the host changed; new: {new:#?}; gone: {gone:#?}"
+                );
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+}
+
+/// Processes that live in namespaces of their own or run a program of a cluster.
+fn processes(traces: &mut BTreeSet<String>) -> anyhow::Result<()> {
+    let own = |kind: &str| fs::read_link(format!("/proc/self/ns/{kind}")).ok();
+    for entry in fs::read_dir("/proc")?.filter_map(Result::ok) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.parse::<u32>().is_err() {
+            continue;
+        }
+        let comm = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
+        let exe = fs::read_link(entry.path().join("exe")).unwrap_or_default();
+        let foreign = ["mnt", "net", "uts", "pid"].iter().any(|kind| {
+            fs::read_link(entry.path().join("ns").join(kind)).is_ok_and(|ns| Some(ns) != own(kind))
+        });
+        if foreign || exe.starts_with("/var/lib/kubsets") {
+            traces.insert(format!("process {name} {}", comm.trim()));
+        }
+    }
+    Ok(())
+}
+
+fn groups(traces: &mut BTreeSet<String>, folder: &Path, depth: u8) -> anyhow::Result<()> {
+    traces.insert(format!("cgroup {}", folder.display()));
+    if depth == 0 {
+        return Ok(());
+    }
+    for entry in fs::read_dir(folder)?.filter_map(Result::ok) {
+        if entry.file_type().is_ok_and(|t| t.is_dir()) {
+            groups(traces, &entry.path(), depth - 1)?;
+        }
+    }
+    Ok(())
+}
+
+fn entries(traces: &mut BTreeSet<String>, folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
+        traces.insert(format!("file {}", entry.path().display()));
+    }
+}
+
+fn command(traces: &mut BTreeSet<String>, kind: &str, line: &[&str]) -> anyhow::Result<()> {
+    let output = Command::new(line[0]).args(&line[1..]).output()?;
+    lines(traces, kind, &String::from_utf8_lossy(&output.stdout));
+    Ok(())
+}
+
+fn lines(traces: &mut BTreeSet<String>, kind: &str, text: &str) {
+    traces.extend(text.lines().map(|line| format!("{kind} {}", line.trim())));
+}
