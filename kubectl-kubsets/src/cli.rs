@@ -46,6 +46,10 @@ pub(crate) enum Command {
     Smoke(crate::commands::smoke::Args),
     /// Bring out a new version on real traffic: a verdict, then promoted or rolled back
     Canary(crate::commands::canary::Args),
+    /// Put honest load on a URL or on the stack: open loop, latency from the planned instant
+    Load(crate::commands::load::Args),
+    /// Build the images of platform and stack, without a container engine
+    Images(crate::commands::images::Args),
     /// Say what each cluster provider needs and what is missing, with the fix
     Doctor(crate::commands::doctor::Args),
     /// Create and manage clusters

@@ -5,7 +5,9 @@ pub(crate) mod cluster;
 pub(crate) mod completion;
 pub(crate) mod doctor;
 pub(crate) mod down;
+pub(crate) mod images;
 pub(crate) mod internal;
+pub(crate) mod load;
 pub(crate) mod smoke;
 pub(crate) mod status;
 pub(crate) mod up;
@@ -23,6 +25,8 @@ pub(crate) async fn run(app: &App, command: Command) -> anyhow::Result<ExitCode>
         Command::Status(args) => status::run(app, args).await,
         Command::Smoke(args) => smoke::run(app, args).await,
         Command::Canary(args) => canary::run(app, args).await,
+        Command::Load(args) => load::run(app, args).await,
+        Command::Images(args) => images::run(app, args).await,
         Command::Doctor(args) => doctor::run(app, args).await,
         Command::Cluster(args) => cluster::run(app, args).await,
         Command::Version(args) => version::run(app, args).await,

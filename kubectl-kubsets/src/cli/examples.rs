@@ -24,6 +24,19 @@ const EXAMPLES: &[Examples] = &[
         &["smoke"],
         &[("through the gateway", "smoke"), ("through an address", "smoke --url http://127.0.0.1:8080")],
     ),
+    (
+        &["load"],
+        &[
+            (
+                "400 requests/s for 20 s, as JSON",
+                "load http://127.0.0.1:8080/ --rate 400 --duration 20s -o json",
+            ),
+            ("the demo app, as a gate", "load --rate poisson:200 --fail-if p99>50ms --fail-if errors>1%"),
+        ],
+    ),
+    (&["images", "build"], &[("all images", "images build"), ("one of them", "images build demo-app")]),
+    (&["images", "save"], &[("an archive for docker load", "images save demo-app --to demo-app.tar")]),
+    (&["images", "push"], &[("to a local registry", "images push demo-app --to localhost:5000")]),
     (&["doctor"], &[("what is possible on this machine", "doctor"), ("for a script", "doctor -o json")]),
     (
         &["canary", "simulate"],

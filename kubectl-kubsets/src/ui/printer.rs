@@ -120,6 +120,11 @@ impl Printer {
         !self.options.no_tty && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
     }
 
+    /// True where progress is drawn as bars instead of lines.
+    pub(crate) fn is_animated(&self) -> bool {
+        self.bars.is_some()
+    }
+
     /// True from `-v` on.
     pub(crate) fn is_verbose(&self) -> bool {
         self.volume >= Volume::Verbose(1)

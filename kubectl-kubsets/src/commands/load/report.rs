@@ -1,0 +1,77 @@
+//! A load report as tables.
+
+use kubsets_load::{FindMaxReport, LoadReport, Table as Figures};
+
+use crate::ui::{Cell, Style, Table, Tone, millis, percent};
+
+pub(super) fn render(report: &LoadReport, crossed: &[String], style: Style) -> String {
+    let mut text = format!(
+        "{} for {:.1} s ({} loop, {}): {:.1} requests/s planned, {:.1} good answers/s, {} errors\n",
+        report.schedule,
+        report.planned_s,
+        report.model,
+        report.protocol,
+        report.planned_per_s,
+        report.ok_per_s,
+        percent(report.error_rate()),
+    );
+    let identity = if style.unicode { report.identity.clone() } else { report.identity.replace('≠', "!=") };
+    text.push_str(&format!("{identity}\n\n"));
+    text.push_str(&table(&report.latency_table(), style));
+    text.push_str(&format!("{}\n", style.paint(Tone::Dim, &report.explanation)));
+    if report.versions.len() > 1 {
+        text.push('\n');
+        text.push_str(&table(&report.version_table(), style));
+    }
+    if !report.total.errors.is_empty() {
+        text.push('\n');
+        text.push_str(&table(&report.error_table(), style));
+    }
+    for warning in &report.validity.warnings {
+        text.push_str(&format!("{} {warning}\n", style.paint(Tone::Warn, "note:")));
+    }
+    for rule in crossed {
+        text.push_str(&format!("{} {rule}\n", style.paint(Tone::Bad, "crossed:")));
+    }
+    if !report.is_valid() {
+        let reasons = report.validity.reasons.join("; ");
+        text.push_str(&format!("{} {reasons}\n", style.paint(Tone::Bad, "INVALID:")));
+    }
+    text
+}
+
+/// A table of the load generator in our style.
+fn table(figures: &Figures, style: Style) -> String {
+    let mut table = Table::new(figures.columns.iter().copied()).right(1..figures.columns.len());
+    for row in &figures.rows {
+        table.row(row.cells.iter().map(|cell| {
+            Cell::from(if style.unicode {
+                cell.clone()
+            } else {
+                cell.replace('≥', ">=").replace('µ', "u")
+            })
+        }));
+    }
+    table.render(style)
+}
+
+pub(super) fn render_search(report: &FindMaxReport, style: Style) -> String {
+    let mut table = Table::new(["RATE", "KEPT", "P99", "ERRORS", "WHY"]).right([0, 2, 3]);
+    for trial in &report.trials {
+        let kept = if trial.kept { Cell::new(Tone::Good, "yes") } else { Cell::new(Tone::Bad, "no") };
+        table.row([
+            format!("{:.0}", trial.rate).into(),
+            kept,
+            millis(trial.p99_ms).into(),
+            percent(trial.error_rate).into(),
+            trial.reason.clone().into(),
+        ]);
+    }
+    let rate = |rate: Option<f64>| rate.map_or_else(|| "none".to_owned(), |rate| format!("{rate:.0}"));
+    let broken = report.broken_at.map(|broken| format!(", broken at {broken:.0}")).unwrap_or_default();
+    format!(
+        "{}highest rate that keeps the objective: {} requests/s{broken}\n",
+        table.render(style),
+        rate(report.rate)
+    )
+}

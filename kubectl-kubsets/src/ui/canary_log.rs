@@ -1,0 +1,79 @@
+//! Events of a canary as lines: the plain log, and the log of the live picture.
+
+use kubsets_delivery::{RunEvent, RunVerdict, ShareReport, TickEvent};
+
+use super::style::Tone;
+use super::units::{millis, percent};
+
+/// An event as a line; none where it says nothing on its own (ticks).
+pub(crate) fn line(event: &RunEvent) -> Option<(Tone, String)> {
+    Some(match event {
+        RunEvent::Started { run, deployment, namespace, url, rate, steps, .. } => {
+            let steps: Vec<String> = steps.iter().map(ToString::to_string).collect();
+            let plan = format!("{} % at {rate} requests/s through {url}", steps.join(", "));
+            (Tone::Plain, format!("run {run}: {deployment} in {namespace}, {plan}"))
+        }
+        RunEvent::Doing { what } => (Tone::Dim, what.clone()),
+        RunEvent::Object { change, object } => (Tone::Dim, format!("{change} {object}")),
+        RunEvent::Warning { message } => (Tone::Warn, format!("warning: {message}")),
+        RunEvent::Ready { stable, canary } => {
+            (Tone::Plain, format!("both versions answer: stable {}, canary {canary}", stable.join(", ")))
+        }
+        RunEvent::Frozen { requests, thresholds_ms: [p50, p90, p99] } => {
+            let thresholds = format!("p50 {}, p90 {}, p99 {}", millis(*p50), millis(*p90), millis(*p99));
+            (Tone::Plain, format!("stable measured on {requests} requests: {thresholds}"))
+        }
+        RunEvent::StepBegan { step, of, percent, replicas, budget_seconds } => (
+            Tone::Hint,
+            format!("step {step} of {of}: {percent} % to the canary ({replicas} pods), up to {budget_seconds} s"),
+        ),
+        RunEvent::Tick(_) => return None,
+        RunEvent::Switched(switch) => {
+            let tone = if switch.dropped == 0 { Tone::Dim } else { Tone::Bad };
+            let (from, to, dropped, requests) =
+                (switch.from_percent, switch.to_percent, switch.dropped, switch.requests);
+            let took = millis(switch.api_ms);
+            (tone, format!("{from} % to {to} % in {took}: {dropped} of {requests} requests around it dropped"))
+        }
+        RunEvent::StepEnded { step, passed, seconds, share } => {
+            let (tone, word) = if *passed { (Tone::Good, "passed") } else { (Tone::Bad, "ended") };
+            (tone, format!("step {step} {word} after {seconds:.0} s, {}", share_text(share)))
+        }
+        RunEvent::Decided { decision, reason } => {
+            let tone = if decision == "promote" { Tone::Good } else { Tone::Bad };
+            (tone, format!("decision: {decision}: {reason}"))
+        }
+        RunEvent::Undone(undo) => {
+            let word = if undo.equal { "everything is as before" } else { "NOT everything is as before" };
+            let tone = if undo.equal { Tone::Good } else { Tone::Bad };
+            (tone, format!("stable weights back in {}, {word} after {}", millis(undo.api_ms), millis(undo.total_ms)))
+        }
+        RunEvent::Finished(outcome) => {
+            let tone = if outcome.verdict == RunVerdict::Promoted { Tone::Good } else { Tone::Bad };
+            (tone, format!("finished: {}", outcome.reason))
+        }
+    })
+}
+
+/// A second as a line, for the plain log.
+pub(crate) fn tick_line(tick: &TickEvent) -> String {
+    let rate = |requests: u64, failed: u64| if requests == 0 { 0.0 } else { failed as f64 / requests as f64 };
+    let share = tick.share.as_ref().map(|share| format!(", {}", share_text(share))).unwrap_or_default();
+    format!(
+        "{} % target{share}; stable {}/s {} errors, canary {}/s {} errors; FAIL {:.1} of {:.0}, PASS {:.1} of {:.0}",
+        tick.percent,
+        tick.stable.requests,
+        percent(rate(tick.stable.requests, tick.stable.failed)),
+        tick.canary.requests,
+        percent(rate(tick.canary.requests, tick.canary.failed)),
+        tick.fail_evidence,
+        tick.fail_needed,
+        tick.pass_evidence,
+        tick.pass_needed,
+    )
+}
+
+/// `measured 9.8 ± 1.2 % of 1234 requests`.
+pub(crate) fn share_text(share: &ShareReport) -> String {
+    format!("measured {:.1} ± {:.1} % of {} requests", share.percent, share.half_width(), share.total)
+}
