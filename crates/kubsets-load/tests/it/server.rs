@@ -16,61 +16,61 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::sync::Mutex;
 
 /// What the server is asked.
-pub struct Ask {
+pub(crate) struct Ask {
     /// Number of the request, from 0.
-    pub number: u64,
+    pub(crate) number: u64,
     /// Time since the first request arrived.
-    pub since_first: Duration,
-    pub path: String,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+    pub(crate) since_first: Duration,
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 /// What it does.
 #[derive(Clone)]
-pub struct Reply {
-    pub delay: Duration,
-    pub status: u16,
-    pub headers: Vec<(&'static str, String)>,
+pub(crate) struct Reply {
+    pub(crate) delay: Duration,
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
     /// Close the connection without an answer.
-    pub hang_up: bool,
+    pub(crate) hang_up: bool,
     /// Serve one at a time.
-    pub alone: bool,
+    pub(crate) alone: bool,
 }
 
 impl Reply {
-    pub fn ok() -> Self {
+    pub(crate) fn ok() -> Self {
         Self { delay: Duration::ZERO, status: 200, headers: Vec::new(), hang_up: false, alone: false }
     }
 
-    pub fn after(delay: Duration) -> Self {
+    pub(crate) fn after(delay: Duration) -> Self {
         Self { delay, ..Self::ok() }
     }
 
-    pub fn version(mut self, version: &str) -> Self {
+    pub(crate) fn version(mut self, version: &str) -> Self {
         self.headers.push(("x-kubsets-version", version.to_owned()));
         self
     }
 
-    pub fn status(mut self, status: u16) -> Self {
+    pub(crate) fn status(mut self, status: u16) -> Self {
         self.status = status;
         self
     }
 }
 
 /// A running server. Its thread ends with the test process.
-pub struct Server {
-    pub address: SocketAddr,
-    pub connections: Arc<AtomicU64>,
-    pub requests: Arc<AtomicU64>,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) connections: Arc<AtomicU64>,
+    pub(crate) requests: Arc<AtomicU64>,
 }
 
 impl Server {
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    pub fn start(behave: impl Fn(&Ask) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(behave: impl Fn(&Ask) -> Reply + Send + Sync + 'static) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();

@@ -22,10 +22,10 @@ fn within(measured_ms: f64, truth_ms: f64, share: f64) {
 fn stalling(from: Duration, until: Duration) -> Server {
     // The first request arrives a little after it was planned, so that one planned at the very start of the
     // window would fall on either side of it.
-    let from = from - Duration::from_millis(5);
+    let from = from.saturating_sub(Duration::from_millis(5));
     Server::start(move |ask| {
         let in_window = ask.since_first >= from && ask.since_first < until;
-        if in_window { Reply::after(until - ask.since_first) } else { Reply::ok() }
+        if in_window { Reply::after(until.saturating_sub(ask.since_first)) } else { Reply::ok() }
     })
 }
 
