@@ -120,7 +120,7 @@ pub(crate) fn killed(plugin: &Plugin) -> anyhow::Result<()> {
     child.kill()?;
     child.wait()?;
     must_become(plugin, &before, Duration::from_secs(30))?;
-    nothing_added(plugin, Duration::from_secs(60))
+    nothing_added(plugin, Duration::from_mins(1))
 }
 
 pub(crate) fn interrupted(plugin: &Plugin) -> anyhow::Result<()> {

@@ -113,7 +113,9 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         }
         Command::AddNode { which } => {
             let progress = Progress::new(app);
-            let node = clusters.on(&which, move |provider, name| provider.add_node(name, &progress)).await?;
+            let told = progress.clone();
+            let node = clusters.on(&which, move |provider, name| provider.add_node(name, &told)).await?;
+            progress.done();
             let info = clusters.status(&which).await?;
             crate::platform::load_on_all(app, &clusters, &info).await?;
             app.ui.data(&format!("{node}\n"));

@@ -1,13 +1,15 @@
 //! A node seen from the host: started, entered, stopped.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::process::Process;
-use super::state::{ClusterState, Layout, NodeState, write_atomically, write_json};
+use super::state::{ClusterState, Layout, NodeState, read_json, write_atomically, write_json};
 use super::{cgroup, config, host, network, node_init::NodeInit};
 use crate::command::{HostRunner, Invocation, Runner, last_lines};
 use crate::{Error, Result};
@@ -132,25 +134,32 @@ pub fn with_programs(
     inside(process, &["env", &path, &format!("HOME={}", folder.display())])
 }
 
-/// Brings docker archives into a node's containerd.
+/// Brings docker archives into a node's containerd, those that it does not have yet.
 ///
 /// # Errors
 /// [`Error::Command`] of `ctr`.
 pub fn import(layout: &Layout, state: &ClusterState, node: &NodeState, archives: &[PathBuf]) -> Result<()> {
     let process = running(layout, state, node)?;
+    let record = layout.node(&state.name, &node.name).join("images.json");
+    let mut imported: BTreeSet<String> = read_json(&record)?.unwrap_or_default();
     for archive in archives {
+        let identity = identity(archive)?;
+        if imported.contains(&identity) {
+            continue;
+        }
         let path = archive.to_string_lossy();
-        HostRunner.run(&with_programs(layout, state, node, &process).args([
-            "ctr",
-            "--namespace",
-            "k8s.io",
-            "images",
-            "import",
-            "--digests=false",
-            &path,
-        ]))?;
+        let import = ["ctr", "--namespace", "k8s.io", "images", "import", "--digests=false", &path];
+        HostRunner.run(&with_programs(layout, state, node, &process).args(import))?;
+        imported.insert(identity);
+        write_json(&record, &imported)?;
     }
     Ok(())
+}
+
+/// What tells a file from another version of itself: path, size and time of change.
+fn identity(file: &Path) -> Result<String> {
+    let metadata = fs::metadata(file).map_err(Error::file("read", file))?;
+    Ok(format!("{} {} {}.{:09}", file.display(), metadata.len(), metadata.mtime(), metadata.mtime_nsec()))
 }
 
 /// The first process of a node that must be running.
