@@ -123,7 +123,9 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         Command::RemoveNode { which, node } => {
             app.ui.confirm(Risk::Moderate, &format!("drain and remove {node}"))?;
             let progress = Progress::new(app);
-            clusters.on(&which, move |provider, name| provider.remove_node(name, &node, &progress)).await?;
+            let told = progress.clone();
+            clusters.on(&which, move |provider, name| provider.remove_node(name, &node, &told)).await?;
+            progress.done();
         }
         Command::LoadImage { which, files } => {
             for file in &files {
@@ -138,7 +140,9 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             }
             let files = Arc::new(files);
             let progress = Progress::new(app);
-            clusters.on(&which, move |provider, name| provider.load_images(name, &files, &progress)).await?;
+            let told = progress.clone();
+            clusters.on(&which, move |provider, name| provider.load_images(name, &files, &told)).await?;
+            progress.done();
         }
     }
     Ok(ExitCode::Success)
