@@ -1,3 +1,28 @@
 //! Kafka worker of the demo stack: fulfils orders once.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use kubsets_telemetry::{Telemetry, supervisor::stop_signal};
+use worker::{Settings, Worker};
+
+fn main() -> anyhow::Result<ExitCode> {
+    let settings = Settings::parse();
+    let telemetry = Telemetry::init(&settings.service.identity("worker"), &settings.service.log)?;
+    // The client library has threads of its own: one is enough for the rest.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let outcome = runtime.block_on(async {
+        let worker = Worker::build(settings, telemetry.log_level()).await?;
+        worker.run_until_stopped(stop_signal).await
+    });
+    drop(runtime);
+    let code = match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "service ended with an error");
+            ExitCode::FAILURE
+        }
+    };
+    telemetry.shutdown();
+    Ok(code)
+}

@@ -111,10 +111,8 @@ pub fn set_parent(span: &Span, context: &Context) {
     }
 }
 
-/// Makes `context` the parent of `span` and links to it, so that the edge is seen as what it is
-/// even where a tool cuts the trace.
-pub fn set_parent_and_link(span: &Span, context: &Context) {
-    set_parent(span, context);
+/// Links `span` to `context`, so that the edge is seen even where a tool cuts the trace.
+pub fn link(span: &Span, context: &Context) {
     span.add_link(context.span().span_context().clone());
 }
 
