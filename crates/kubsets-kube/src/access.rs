@@ -16,7 +16,7 @@ use kube::api::{Api, PostParams};
 use kube::client::{Body, ClientBuilder};
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tower::{BoxError, Layer, Service};
 
@@ -118,7 +118,7 @@ impl Default for AccessOptions {
 }
 
 /// What the first line of a mutating command says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
     /// Name of the context, `in-cluster` inside a pod.
     pub context: String,

@@ -1,0 +1,256 @@
+//! Between load and judge: seconds of traffic in, looks at the evidence out. Pure.
+
+use std::time::Duration;
+
+use kubsets_judge::{
+    Block, ConfigError, Counts, Decision, Judge, JudgeConfig, LimitTest, Thresholds, Tick as JudgeTick,
+};
+use kubsets_load::{Latencies, Tick, VersionTick};
+
+/// Seconds of warm-up that are kept to learn stable's rates from.
+const MOST_WARM: usize = 300;
+/// Smallest rise in the share of slow requests that matters: pods on different nodes differ by less.
+const LEAST_RISE: f64 = 0.02;
+/// First seconds that are left out: connections are being opened.
+const COLD: usize = 2;
+
+/// What the evidence says after a second.
+#[derive(Debug, Clone)]
+pub(crate) struct Look {
+    /// The judge's decision over the whole run.
+    pub(crate) decision: Decision,
+    /// Evidence of this step that the canary is below the limit.
+    pub(crate) step_evidence: f64,
+    /// Whether this step has enough of it.
+    pub(crate) step_passed: bool,
+}
+
+/// The judge with everything that turns traffic into its ticks.
+///
+/// One judge watches the whole run, so that the chance of a false alarm holds over all steps
+/// together. Passing is shown by each step for itself: its limit test begins anew with the step.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    config: JudgeConfig,
+    floor: Duration,
+    canary: String,
+    warm: Vec<Tick>,
+    seen: usize,
+    thresholds: Option<[Duration; 3]>,
+    judge: Judge,
+    step: LimitTest,
+    share: f64,
+}
+
+impl Bench {
+    /// A bench before the warm-up.
+    pub(crate) fn new(config: &JudgeConfig, floor: Duration) -> Result<Self, ConfigError> {
+        Ok(Self {
+            judge: Judge::new(config.clone())?,
+            step: LimitTest::new(config),
+            config: config.clone(),
+            floor,
+            canary: String::new(),
+            warm: Vec::new(),
+            seen: 0,
+            thresholds: None,
+            share: 0.0,
+        })
+    }
+
+    /// Learns from a second in which stable alone serves.
+    pub(crate) fn warm_up(&mut self, tick: &Tick) {
+        self.seen += 1;
+        if self.seen > COLD && self.warm.len() < MOST_WARM && !tick.disturbed {
+            self.warm.push(tick.clone());
+        }
+    }
+
+    /// Seconds learnt from so far.
+    pub(crate) fn warm_seconds(&self) -> usize {
+        self.warm.len()
+    }
+
+    /// Fixes what is slow, from the seconds so far; `canary` is the version that is judged from now on.
+    /// Gives the requests measured and the thresholds.
+    pub(crate) fn freeze(&mut self, canary: &str) -> (u64, [Duration; 3]) {
+        canary.clone_into(&mut self.canary);
+        let mut all = Latencies::default();
+        for tick in &self.warm {
+            tick.versions.values().for_each(|version| all.merge(&version.latencies));
+        }
+        let above = [0.5, 0.9, 0.99].map(|q| {
+            let latency = all.quantile(q).unwrap_or_default();
+            latency + self.floor.max(latency.mul_f64(self.config.slow_margin))
+        });
+        self.judge.freeze(&self.limits(&all, above));
+        self.thresholds = Some(above);
+        for tick in std::mem::take(&mut self.warm) {
+            let tick = self.judge_tick(&tick, None);
+            self.judge.warm_up(&tick);
+        }
+        (all.count(), above)
+    }
+
+    /// The limits as the judge wants them. A request is slow when it exceeds a percentile of stable by
+    /// the floor; what matters is a canary that is slower by the floor throughout, or at least
+    /// by [`LEAST_RISE`] in the share of slow requests.
+    fn limits(&self, stable: &Latencies, above: [Duration; 3]) -> Thresholds {
+        let count = stable.count().max(1) as f64;
+        let share_above = |limit: Duration| stable.count_above(limit) as f64 / count;
+        let margins = above.map(|limit| {
+            let slower = self.floor.max(limit.mul_f64(self.config.slow_margin));
+            (share_above(limit.saturating_sub(slower)) - share_above(limit)).max(LEAST_RISE)
+        });
+        Thresholds { above: above.map(|limit| limit.as_secs_f64() * 1e3), margins }
+    }
+
+    /// A step with this share (0 to 1) begins.
+    pub(crate) fn begin_step(&mut self, share: f64) {
+        self.share = share;
+        self.step = LimitTest::new(&self.config);
+    }
+
+    /// Adds a second that counts.
+    pub(crate) fn observe(&mut self, tick: &Tick) -> Look {
+        let judged = if tick.disturbed {
+            JudgeTick::down(1.0)
+        } else {
+            let judged = self.judge_tick(tick, Some(self.share));
+            self.step.observe(judged.error.canary);
+            judged
+        };
+        let log_e = self.step.log_e();
+        Look {
+            decision: self.judge.observe(&judged),
+            step_evidence: log_e.min(690.0).exp(),
+            step_passed: log_e >= -self.config.pass_alpha.ln(),
+        }
+    }
+
+    /// Evidence that a step needs.
+    pub(crate) fn pass_needed(&self) -> f64 {
+        1.0 / self.config.pass_alpha
+    }
+
+    /// Evidence that FAIL needs.
+    pub(crate) fn fail_needed(&self) -> f64 {
+        1.0 / self.config.alpha
+    }
+
+    fn judge_tick(&self, tick: &Tick, weight: Option<f64>) -> JudgeTick {
+        let (stable, canary) = split(tick, &self.canary);
+        let error = Block::new(Counts::new(stable.count, stable.bad), Counts::new(canary.count, canary.bad));
+        let slow = self.thresholds.unwrap_or_default().map(|threshold| {
+            let counts = |side: &VersionTick| {
+                Counts::new(side.latencies.count(), side.latencies.count_above(threshold))
+            };
+            Block::new(counts(&stable), counts(&canary))
+        });
+        let [slow50, slow90, slow99] = slow;
+        JudgeTick { seconds: 1.0, weight, error, slow50, slow90, slow99, ..JudgeTick::default() }
+    }
+}
+
+/// Answers of the stable side (every other version) and of the canary.
+pub(crate) fn split(tick: &Tick, canary: &str) -> (VersionTick, VersionTick) {
+    let mut stable = VersionTick::default();
+    let mut new = VersionTick::default();
+    for (version, side) in &tick.versions {
+        if version == canary { new.merge(side) } else { stable.merge(side) }
+    }
+    (stable, new)
+}
+
+/// Requests that neither version answered: resets, timeouts, and failures of the gateway itself.
+pub(crate) fn dropped(tick: &Tick) -> u64 {
+    tick.unversioned.bad + tick.unanswered()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use kubsets_judge::Verdict;
+
+    /// A second with answers of `stable` and `canary`, each as (requests, failed, latency in ms).
+    pub(crate) fn second(stable: (u64, u64, u64), canary: (u64, u64, u64)) -> Tick {
+        let side = |(count, bad, latency): (u64, u64, u64)| {
+            let good = count - bad;
+            let buckets = if good > 0 { vec![(latency * 1_000_000, good)] } else { Vec::new() };
+            let latencies = serde_json::from_value(serde_json::json!(buckets)).unwrap();
+            VersionTick { count, bad, latencies }
+        };
+        let mut tick = Tick { planned: stable.0 + canary.0, ..Tick::default() };
+        tick.ok = stable.0 + canary.0 - stable.1 - canary.1;
+        tick.failed = stable.1 + canary.1;
+        for (version, counts) in [("1", stable), ("2", canary)] {
+            if counts.0 > 0 {
+                tick.versions.insert(version.to_owned(), side(counts));
+            }
+        }
+        tick
+    }
+
+    fn warm_bench() -> Bench {
+        let mut bench = Bench::new(&JudgeConfig::default(), Duration::from_millis(5)).unwrap();
+        for _ in 0..22 {
+            bench.warm_up(&second((100, 0, 10), (0, 0, 0)));
+        }
+        assert_eq!(bench.warm_seconds(), 20);
+        let (requests, above) = bench.freeze("2");
+        assert_eq!(requests, 2000);
+        assert!(above[0] >= Duration::from_millis(15));
+        bench
+    }
+
+    #[test]
+    fn a_bad_canary_fails_within_seconds() {
+        let mut bench = warm_bench();
+        bench.begin_step(0.1);
+        let mut seconds = 0;
+        while bench.observe(&second((90, 0, 10), (10, 1, 10))).decision.verdict() != Verdict::Fail {
+            seconds += 1;
+            assert!(seconds < 20);
+        }
+    }
+
+    #[test]
+    fn each_step_passes_on_its_own_requests() {
+        let mut bench = warm_bench();
+        bench.begin_step(0.5);
+        let mut look = bench.observe(&second((50, 0, 10), (50, 0, 10)));
+        assert!(!look.step_passed);
+        for _ in 0..8 {
+            look = bench.observe(&second((50, 0, 10), (50, 0, 10)));
+        }
+        assert!(look.step_passed && look.step_evidence >= bench.pass_needed());
+        bench.begin_step(1.0);
+        let look = bench.observe(&second((0, 0, 10), (100, 0, 10)));
+        assert!(!look.step_passed);
+        assert_ne!(look.decision.verdict(), Verdict::Invalid);
+    }
+
+    #[test]
+    fn slower_by_less_than_the_floor_is_no_failure_but_slow_is() {
+        let mut bench = warm_bench();
+        bench.begin_step(0.1);
+        for _ in 0..60 {
+            let look = bench.observe(&second((90, 0, 10), (10, 0, 13)));
+            assert_ne!(look.decision.verdict(), Verdict::Fail, "{}", look.decision.reason());
+        }
+        let mut seconds = 0;
+        while bench.observe(&second((90, 0, 10), (10, 0, 200))).decision.verdict() != Verdict::Fail {
+            seconds += 1;
+            assert!(seconds < 60);
+        }
+    }
+
+    #[test]
+    fn answers_without_version_are_dropped_requests() {
+        let mut tick = second((10, 2, 10), (5, 1, 10));
+        tick.unversioned = VersionTick { count: 3, bad: 3, ..VersionTick::default() };
+        tick.failed += 3 + 2;
+        tick.timed_out = 1;
+        assert_eq!(dropped(&tick), 3 + 2 + 1);
+    }
+}

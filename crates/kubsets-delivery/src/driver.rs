@@ -1,0 +1,37 @@
+//! How traffic is moved. One trait, so that other backends can follow.
+
+mod http_route;
+
+use futures::future::BoxFuture;
+use kubsets_kube::ApiError;
+
+use crate::units::Percent;
+
+pub(crate) use http_route::HttpRouteDriver;
+
+/// The two sides of a canary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The version that served before the run.
+    Stable,
+    /// The new version.
+    Canary,
+}
+
+/// Moves traffic between the two sides, and leads probes to one of them.
+pub trait TrafficDriver: Send + Sync {
+    /// Name in plans and reports.
+    fn name(&self) -> &'static str;
+
+    /// Gives the canary a share of the traffic.
+    ///
+    /// # Errors
+    /// [`ApiError`] when the weights cannot be written.
+    fn shift(&self, share: Percent) -> BoxFuture<'_, Result<(), ApiError>>;
+
+    /// Leads requests that carry the probe header to one side.
+    ///
+    /// # Errors
+    /// [`ApiError`] when the probe's route cannot be written.
+    fn aim_probe(&self, side: Side) -> BoxFuture<'_, Result<(), ApiError>>;
+}

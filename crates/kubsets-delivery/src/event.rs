@@ -1,0 +1,232 @@
+//! What a run tells while it goes on. Nothing here prints: subscribers do.
+
+use std::time::Instant;
+
+use kubsets_kube::ObjectRef;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::outcome::{Outcome, ShareReport, SwitchReport, UndoReport};
+
+/// Requests of one side in one second.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SideTick {
+    /// Answers.
+    pub requests: u64,
+    /// Failed ones among them.
+    pub failed: u64,
+    /// Median latency in milliseconds.
+    pub p50_ms: Option<f64>,
+    /// 99th percentile of the latency in milliseconds.
+    pub p99_ms: Option<f64>,
+}
+
+/// One second of a run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TickEvent {
+    /// Second of the load.
+    pub second: u64,
+    /// Share ordered for the canary, in percent.
+    pub percent: f64,
+    /// Whether the judge counted this second.
+    pub judged: bool,
+    /// Requests that came due.
+    pub planned: u64,
+    /// The stable side.
+    pub stable: SideTick,
+    /// The canary side.
+    pub canary: SideTick,
+    /// Requests without an answer from either version: resets, timeouts, errors of the gateway.
+    pub dropped: u64,
+    /// Requests given up unsent.
+    pub never_sent: u64,
+    /// Requests under way.
+    pub in_flight: u64,
+    /// Evidence that the canary is worse.
+    pub fail_evidence: f64,
+    /// Evidence that FAIL needs.
+    pub fail_needed: f64,
+    /// Evidence of this step that the canary is below the limit.
+    pub pass_evidence: f64,
+    /// Evidence that the step needs.
+    pub pass_needed: f64,
+    /// Measured share of this step.
+    pub share: Option<ShareReport>,
+    /// The judge's sentence.
+    pub reason: String,
+}
+
+/// What happens in a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum RunEvent {
+    /// The run begins.
+    Started {
+        /// Name of the run.
+        run: String,
+        /// Lab, if it is one.
+        lab: Option<String>,
+        /// Deployment under release.
+        deployment: String,
+        /// Namespace.
+        namespace: String,
+        /// Hash of the plan.
+        plan_hash: String,
+        /// Address of the gateway.
+        url: String,
+        /// Requests per second.
+        rate: f64,
+        /// Shares of the steps in percent.
+        steps: Vec<f64>,
+    },
+    /// What is being done now, such as waiting for pods.
+    Doing {
+        /// In words.
+        what: String,
+    },
+    /// An object was made, changed or removed.
+    Object {
+        /// `created`, `changed`, `restored` or `removed`.
+        change: String,
+        /// The object.
+        object: ObjectRef,
+    },
+    /// Something that does not stop the run.
+    Warning {
+        /// In words.
+        message: String,
+    },
+    /// Both versions answer through the gateway.
+    Ready {
+        /// Version that stable pods name.
+        stable: Vec<String>,
+        /// Version that canary pods name.
+        canary: String,
+    },
+    /// Stable's latency is known; requests above these are slow.
+    Frozen {
+        /// Requests measured.
+        requests: u64,
+        /// Thresholds in milliseconds for the median, 90th and 99th percentile.
+        thresholds_ms: [f64; 3],
+    },
+    /// A step begins.
+    StepBegan {
+        /// Number from 1.
+        step: usize,
+        /// Number of steps.
+        of: usize,
+        /// Share ordered, in percent.
+        percent: f64,
+        /// Canary replicas.
+        replicas: u32,
+        /// Seconds that the step may take.
+        budget_seconds: f64,
+    },
+    /// A second has passed.
+    Tick(Box<TickEvent>),
+    /// Traffic was moved, and what it did to requests.
+    Switched(SwitchReport),
+    /// A step ended.
+    StepEnded {
+        /// Number from 1.
+        step: usize,
+        /// Whether it passed.
+        passed: bool,
+        /// Seconds that it took.
+        seconds: f64,
+        /// Measured share.
+        share: ShareReport,
+    },
+    /// The judge or the user has decided.
+    Decided {
+        /// `promote`, `roll-back`, ….
+        decision: String,
+        /// Why.
+        reason: String,
+    },
+    /// Everything is as before.
+    Undone(UndoReport),
+    /// The run has ended.
+    Finished(Box<Outcome>),
+}
+
+/// An event with its time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// Time of day, RFC 3339.
+    pub at: String,
+    /// Seconds since the run began.
+    pub seconds: f64,
+    /// The event.
+    #[serde(flatten)]
+    pub event: RunEvent,
+}
+
+/// Hands events to whoever listens. Cheap to clone; a missing listener is no error.
+#[derive(Debug, Clone)]
+pub struct Events {
+    sender: Option<UnboundedSender<Record>>,
+    start: Instant,
+}
+
+impl Events {
+    /// Events for a listener.
+    pub fn new(sender: UnboundedSender<Record>) -> Self {
+        Self { sender: Some(sender), start: Instant::now() }
+    }
+
+    /// Events that nobody hears.
+    pub fn silent() -> Self {
+        Self { sender: None, start: Instant::now() }
+    }
+
+    /// Seconds since the run began.
+    pub fn seconds(&self) -> f64 {
+        self.start.elapsed().as_secs_f64()
+    }
+
+    /// Tells an event.
+    pub fn emit(&self, event: RunEvent) {
+        let Some(sender) = &self.sender else { return };
+        let at = jiff::Timestamp::now().to_string();
+        // A listener that has gone must not stop a run.
+        let _ = sender.send(Record { at, seconds: self.seconds(), event });
+    }
+
+    /// Tells what is being done.
+    pub(crate) fn doing(&self, what: impl Into<String>) {
+        self.emit(RunEvent::Doing { what: what.into() });
+    }
+
+    /// Tells of a change of an object.
+    pub(crate) fn object(&self, change: &str, object: &ObjectRef) {
+        self.emit(RunEvent::Object { change: change.to_owned(), object: object.clone() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_flat_and_read_back() {
+        let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+        let events = Events::new(sender);
+        events.doing("waiting for pods");
+        events.emit(RunEvent::Tick(Box::new(TickEvent { second: 3, ..TickEvent::default() })));
+        let first = receiver.try_recv().unwrap();
+        let json = serde_json::to_value(&first).unwrap();
+        assert_eq!(json["event"], "doing");
+        assert_eq!(json["what"], "waiting for pods");
+        assert_eq!(serde_json::from_value::<Record>(json).unwrap(), first);
+        let tick = receiver.try_recv().unwrap();
+        let text = serde_json::to_string(&tick).unwrap();
+        assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), tick);
+        drop(receiver);
+        events.doing("nobody listens");
+    }
+}

@@ -1,0 +1,165 @@
+//! What the cluster has: everything that a plan is made from.
+
+use k8s_openapi::api::core::v1::Node;
+use kube::api::{Api, DynamicObject, ListParams};
+use kubsets_kube::{Access, ApiError, During, Facts, ObjectRef, resource_of};
+use serde_json::Value;
+
+use crate::endpoint::{Endpoint, find_endpoint};
+use crate::objects::{ROLE_LABEL, lease_name};
+use crate::route::GATEWAY_API;
+use crate::spec::CanarySpec;
+
+/// Images that a kubelet lists by default; a longer list is cut off.
+const MOST_IMAGES: usize = 50;
+
+/// The state of the cluster as far as a canary is concerned.
+#[derive(Debug, Clone, Default)]
+pub struct ClusterFacts {
+    /// Context, server, namespace; absent in tests of pure parts.
+    pub access: Option<Facts>,
+    /// Namespace of the canary.
+    pub namespace: String,
+    /// The Deployment, if it exists.
+    pub deployment: Option<Value>,
+    /// Names of all Deployments in the namespace.
+    pub deployments: Vec<String>,
+    /// Whether the cluster serves HTTPRoutes.
+    pub has_gateway_api: bool,
+    /// The route, if it exists.
+    pub route: Option<Value>,
+    /// Names of all routes in the namespace.
+    pub routes: Vec<String>,
+    /// Services in the namespace.
+    pub services: Vec<Value>,
+    /// Autoscalers in the namespace.
+    pub autoscalers: Vec<Value>,
+    /// The Lease of the Deployment, if somebody holds it.
+    pub lease: Option<Value>,
+    /// Objects with a name that the canary needs, which exist already.
+    pub in_the_way: Vec<InTheWay>,
+    /// Images on the nodes, as far as they may be read and are listed in full.
+    pub images: Vec<String>,
+    /// Where the gateway answers.
+    pub endpoint: Option<Endpoint>,
+}
+
+/// An object whose name the canary needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InTheWay {
+    /// The object.
+    pub object: ObjectRef,
+    /// The run that made it, if it is ours.
+    pub run: Option<String>,
+}
+
+/// Reads everything that the plan needs; nothing is changed.
+///
+/// # Errors
+/// [`ApiError`] when the cluster cannot be read. Missing objects are facts, no errors.
+pub async fn gather(access: &Access, spec: &CanarySpec) -> Result<ClusterFacts, ApiError> {
+    let namespace = spec.namespace.clone().unwrap_or_else(|| access.namespace().to_owned());
+    let list = |api_version: &'static str, kind: &'static str| list(access, &namespace, api_version, kind);
+    let (deployments, services, autoscalers) = tokio::try_join!(
+        list("apps/v1", "Deployment"),
+        list("v1", "Service"),
+        list("autoscaling/v2", "HorizontalPodAutoscaler"),
+    )?;
+    let (has_gateway_api, routes) = match list(GATEWAY_API, "HTTPRoute").await {
+        Ok(routes) => (true, routes),
+        Err(error) if kubsets_kube::is_not_found(&error.source) => (false, Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let deployment = named(&deployments, &spec.deployment);
+    let route = named(&routes, spec.route_name());
+    let lease_ref =
+        ObjectRef::namespaced("coordination.k8s.io/v1", "Lease", &namespace, &lease_name(&spec.deployment));
+    let lease = read(access, &lease_ref).await?;
+    let canary = spec.canary_name();
+    let mut in_the_way = Vec::new();
+    let taken = [("apps/v1", "Deployment", &deployments), ("v1", "Service", &services)];
+    for (api_version, kind, objects) in taken {
+        in_the_way.extend(occupied(api_version, kind, &namespace, &canary, objects));
+    }
+    in_the_way.extend(occupied(GATEWAY_API, "HTTPRoute", &namespace, &format!("{canary}-probe"), &routes));
+    let endpoint = match (&spec.load.url, &route) {
+        (Some(url), _) => Some(Endpoint::given(url)),
+        (None, Some(route)) => find_endpoint(access, route, &namespace).await?,
+        (None, None) => None,
+    };
+    Ok(ClusterFacts {
+        access: Some(access.clone().with_namespace(&namespace).facts().clone()),
+        deployment,
+        deployments: names(&deployments),
+        has_gateway_api,
+        route,
+        routes: names(&routes),
+        services,
+        autoscalers,
+        lease,
+        in_the_way,
+        images: images(access).await,
+        endpoint,
+        namespace,
+    })
+}
+
+/// Images on the nodes; empty when nodes may not be read or list only a part of theirs.
+async fn images(access: &Access) -> Vec<String> {
+    let nodes = Api::<Node>::all(access.client()).list(&ListParams::default()).await;
+    let nodes = nodes.map(|list| list.items).unwrap_or_default();
+    let mut images = Vec::new();
+    for node in nodes {
+        let listed = node.status.and_then(|status| status.images).unwrap_or_default();
+        if listed.len() >= MOST_IMAGES {
+            return Vec::new();
+        }
+        images.extend(listed.into_iter().flat_map(|image| image.names.unwrap_or_default()));
+    }
+    images.sort_unstable();
+    images.dedup();
+    images
+}
+
+/// All objects of a kind in a namespace, as JSON.
+pub(crate) async fn list(
+    access: &Access,
+    namespace: &str,
+    api_version: &str,
+    kind: &str,
+) -> Result<Vec<Value>, ApiError> {
+    let resource = resource_of(api_version, kind);
+    let api: Api<DynamicObject> = Api::namespaced_with(access.client(), namespace, &resource);
+    let found = api.list(&ListParams::default()).await;
+    let found = found.during(|| format!("list {} in namespace {namespace}", resource.plural))?;
+    Ok(found.items.into_iter().filter_map(|object| serde_json::to_value(object).ok()).collect())
+}
+
+/// An object as JSON; `None` when it does not exist.
+pub(crate) async fn read(access: &Access, object: &ObjectRef) -> Result<Option<Value>, ApiError> {
+    let found = object.api(access).get_opt(&object.name).await.during(|| format!("read {object}"))?;
+    Ok(found.and_then(|found| serde_json::to_value(found).ok()))
+}
+
+fn named(objects: &[Value], name: &str) -> Option<Value> {
+    objects.iter().find(|object| object["metadata"]["name"] == name).cloned()
+}
+
+fn names(objects: &[Value]) -> Vec<String> {
+    let names = objects.iter().filter_map(|object| object["metadata"]["name"].as_str());
+    names.map(str::to_owned).collect()
+}
+
+fn occupied(
+    api_version: &str,
+    kind: &str,
+    namespace: &str,
+    name: &str,
+    objects: &[Value],
+) -> Option<InTheWay> {
+    let found = objects.iter().find(|object| object["metadata"]["name"] == name)?;
+    let labels = &found["metadata"]["labels"];
+    let ours = labels.get(ROLE_LABEL).is_some();
+    let run = labels[crate::objects::RUN_LABEL].as_str().filter(|_| ours).map(str::to_owned);
+    Some(InTheWay { object: ObjectRef::namespaced(api_version, kind, namespace, name), run })
+}

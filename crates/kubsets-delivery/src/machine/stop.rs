@@ -1,0 +1,71 @@
+//! Why a run stops going forward.
+
+use crate::outcome::{RunVerdict, exit};
+use crate::stage::StageError;
+
+/// The reason for the end of a run.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// All steps are through; with a reason when one of them was without verdict.
+    Passed(Option<String>),
+    /// The judge found the canary worse.
+    Worse(String),
+    /// No verdict, or the split was not as ordered.
+    Inconclusive(String),
+    /// Ctrl-C or SIGTERM.
+    Cancelled,
+    /// Somebody asked for it from elsewhere.
+    Aborted(String),
+    /// Somebody else restores: nothing may be touched any more.
+    TakenOver(String),
+    /// The mechanics failed.
+    Failed(StageError),
+}
+
+impl From<StageError> for Stop {
+    fn from(error: StageError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Stop {
+    /// What follows, in a word.
+    pub(crate) fn decision(&self) -> &'static str {
+        match self {
+            Self::Passed(_) => "promote",
+            Self::TakenOver(_) => "leave",
+            _ => "roll-back",
+        }
+    }
+
+    /// Why, in one sentence.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Passed(None) => "every step passed".into(),
+            Self::Passed(Some(reason)) => format!("gone on although inconclusive: {reason}"),
+            Self::Worse(reason) | Self::Inconclusive(reason) => reason.clone(),
+            Self::Cancelled => "interrupted".into(),
+            Self::Aborted(who) => format!("abort asked for by {who}"),
+            Self::TakenOver(why) => why.clone(),
+            Self::Failed(error) => error.to_string(),
+        }
+    }
+
+    /// Whether this driver may still change objects.
+    pub(crate) fn may_touch(&self) -> bool {
+        !matches!(self, Self::TakenOver(_))
+    }
+
+    /// Verdict and exit code.
+    pub(crate) fn verdict(&self) -> (RunVerdict, u8) {
+        match self {
+            Self::Passed(None) => (RunVerdict::Promoted, exit::PROMOTED),
+            Self::Passed(Some(_)) => (RunVerdict::Promoted, exit::INCONCLUSIVE),
+            Self::Worse(_) => (RunVerdict::RolledBack, exit::ROLLED_BACK),
+            Self::Inconclusive(_) => (RunVerdict::Inconclusive, exit::INCONCLUSIVE),
+            Self::Cancelled | Self::Aborted(_) => (RunVerdict::Aborted, exit::INTERRUPTED),
+            Self::TakenOver(_) => (RunVerdict::Error, exit::CLUSTER),
+            Self::Failed(error) => (RunVerdict::Error, error.exit_code()),
+        }
+    }
+}

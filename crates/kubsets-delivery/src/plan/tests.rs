@@ -1,0 +1,173 @@
+//! Plans from made-up facts.
+
+use super::*;
+use crate::facts::InTheWay;
+use crate::objects::test_objects::{stable_deployment, stable_route, stable_service};
+use crate::units::Percent;
+use kubsets_kube::Hint;
+use serde_json::json;
+
+pub(crate) fn facts() -> ClusterFacts {
+    ClusterFacts {
+        namespace: "shop".into(),
+        deployment: Some(stable_deployment()),
+        deployments: vec!["demo-app".into(), "worker".into()],
+        has_gateway_api: true,
+        route: Some(stable_route()),
+        routes: vec!["demo-app".into()],
+        services: vec![stable_service()],
+        endpoint: Some(Endpoint { url: "http://127.0.0.1:30080".into(), source: "test".into(), host: None }),
+        ..ClusterFacts::default()
+    }
+}
+
+pub(crate) fn plan_for(spec: CanarySpec) -> Result<Plan, PlanError> {
+    build(spec, facts(), "261120-120000-abcd".parse().expect("a valid id"))
+}
+
+fn spec() -> CanarySpec {
+    let mut spec = CanarySpec::new("demo-app");
+    spec.env.insert("APP_VERSION".into(), "0.2.0".into());
+    spec
+}
+
+fn refused(spec: CanarySpec, change: impl FnOnce(&mut ClusterFacts)) -> PlanError {
+    let mut facts = facts();
+    change(&mut facts);
+    build(spec, facts, RunId::generate()).expect_err("must be refused")
+}
+
+#[test]
+fn plan_says_what_happens_and_how_long_it_takes() {
+    let plan = plan_for(spec()).unwrap();
+    assert_eq!(plan.steps.len(), 5);
+    assert_eq!(plan.steps[0].replicas, 1);
+    assert_eq!(plan.steps[4].replicas, 2);
+    assert!((355..365).contains(&plan.steps[0].requests_to_pass), "{:?}", plan.steps[0]);
+    assert!((plan.steps[1].canary_rate - 10.0).abs() < 1e-9);
+    assert_eq!(plan.stable_version.as_deref(), Some("0.1.0"));
+    assert_eq!(plan.canary_version.as_deref(), Some("0.2.0"));
+    let diff: Vec<_> = plan.diff.iter().map(|line| line.path.as_str()).collect();
+    assert_eq!(diff, ["containers[demo-app].env.APP_VERSION", "metadata.labels.app.kubernetes.io/version"]);
+    let kinds: Vec<_> = plan.objects.iter().map(|one| one.object.kind.as_str()).collect();
+    assert_eq!(kinds.last(), Some(&"Deployment"));
+    assert!(kinds.contains(&"Job") && kinds.contains(&"Lease"));
+    assert!(plan.expectation.detect_seconds.unwrap() < 60.0);
+    assert!(plan.expectation.shortest_seconds < plan.expectation.longest_seconds);
+    assert_eq!(plan.hash.len(), 64);
+}
+
+#[test]
+fn same_inputs_make_the_same_plan_and_others_do_not() {
+    let one = plan_for(spec()).unwrap();
+    let two = build(spec(), facts(), RunId::generate()).unwrap();
+    assert_eq!(one.hash, two.hash);
+    let mut other = spec();
+    other.env.insert("EXTRA".into(), "1".into());
+    assert_ne!(plan_for(other).unwrap().hash, one.hash);
+    let text = serde_json::to_string(&one).unwrap();
+    assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), one);
+}
+
+#[test]
+fn a_rate_too_low_for_a_verdict_is_refused_with_numbers() {
+    let mut slow = spec();
+    slow.load.rate = 20.0;
+    let error = plan_for(slow).unwrap_err();
+    assert!(matches!(error, PlanError::TooSlow { .. }), "{error}");
+    assert!(error.to_string().ends_with("s at 20 requests per second"), "{error}");
+    assert!(error.hint().unwrap().contains("--rate 61"), "{:?}", error.hint());
+    assert!(!error.is_cluster_error());
+}
+
+#[test]
+fn bad_fields_are_refused_before_anything_is_read() {
+    let percent = |value| Percent::new(value).unwrap();
+    let mut cases: Vec<(CanarySpec, &str)> = Vec::new();
+    let mut with = |change: fn(&mut CanarySpec), part| {
+        let mut spec = spec();
+        change(&mut spec);
+        cases.push((spec, part));
+    };
+    with(|spec| spec.env.clear(), "nothing to release");
+    with(|spec| spec.steps.clear(), "at least one step");
+    with(|spec| spec.load.rate = 0.5, "is no rate");
+    with(|spec| spec.load.path = "api".into(), "must begin with /");
+    with(|spec| spec.image = Some("a b".into()), "no image reference");
+    with(|spec| spec.warm_up = crate::units::Span::seconds(0), "needed to know");
+    cases.push((
+        CanarySpec { steps: vec![percent(50.0), percent(10.0), percent(100.0)], ..spec() },
+        "must rise",
+    ));
+    cases.push((CanarySpec { steps: vec![percent(10.0)], ..spec() }, "last step must be 100%"));
+    cases.push((CanarySpec { steps: vec![percent(0.0), percent(100.0)], ..spec() }, "too small"));
+    for (spec, part) in cases {
+        let error = plan_for(spec).unwrap_err();
+        assert!(error.to_string().contains(part), "{error} should contain {part}");
+    }
+}
+
+#[test]
+fn missing_things_are_named_with_what_there_is() {
+    let mut misspelt = spec();
+    misspelt.deployment = "demo-ap".into();
+    let error = refused(misspelt, |facts| facts.deployment = None);
+    assert_eq!(error.to_string(), "no Deployment \"demo-ap\" in namespace shop");
+    assert_eq!(error.hint().unwrap(), "there are: demo-app");
+    let error = refused(spec(), |facts| facts.has_gateway_api = false);
+    assert!(error.is_cluster_error() && error.hint().unwrap().contains("kubectl kubsets up"));
+    let error = refused(spec(), |facts| facts.route = None);
+    assert!(matches!(error, PlanError::NoRoute { .. }));
+    let error = refused(spec(), |facts| facts.endpoint = None);
+    assert!(error.hint().unwrap().contains("--url"));
+    let error = refused(CanarySpec { container: Some("app".into()), ..spec() }, |_| {});
+    assert_eq!(error.hint().unwrap(), "there are: demo-app");
+    let mut image = spec();
+    image.image = Some("registry.kubsets.local/kubsets/demo-app:9".into());
+    let error =
+        refused(image, |facts| facts.images = vec!["registry.kubsets.local/kubsets/demo-app:0.1.0".into()]);
+    assert_eq!(error.hint().unwrap(), "there are: registry.kubsets.local/kubsets/demo-app:0.1.0");
+}
+
+#[test]
+fn no_change_and_second_canaries_are_refused() {
+    let mut same = spec();
+    same.env.insert("APP_VERSION".into(), "0.1.0".into());
+    assert!(matches!(plan_for(same).unwrap_err(), PlanError::NoChange { .. }));
+    let lease = json!({"metadata": {"labels": {"kubsets.dev/run": "261120-110000-aaaa"}}});
+    let error = refused(spec(), |facts| facts.lease = Some(lease));
+    assert_eq!(error.to_string(), "canary 261120-110000-aaaa is running on Deployment demo-app");
+    let object = ObjectRef::namespaced("apps/v1", "Deployment", "shop", "demo-app-canary");
+    let left = InTheWay { object, run: Some("261120-110000-aaaa".into()) };
+    let error = refused(spec(), |facts| facts.in_the_way = vec![left]);
+    assert!(error.hint().unwrap().contains("canary undo 261120-110000-aaaa"));
+}
+
+#[test]
+fn unhealthy_stable_is_refused() {
+    let error = refused(spec(), |facts| {
+        facts.deployment.as_mut().unwrap()["status"]["availableReplicas"] = json!(1);
+    });
+    assert!(error.to_string().contains("1 of 2 replicas available"), "{error}");
+}
+
+#[test]
+fn owners_that_would_interfere_are_warned_of() {
+    let mut facts = facts();
+    facts.autoscalers = vec![json!({"metadata": {"name": "hpa"}, "spec": {
+        "scaleTargetRef": {"kind": "Deployment", "name": "demo-app"}}})];
+    facts.deployment.as_mut().unwrap()["metadata"]["managedFields"] =
+        json!([{"manager": "argocd-controller"}, {"manager": "kubectl"}]);
+    let plan = build(spec(), facts, RunId::generate()).unwrap();
+    assert_eq!(plan.warnings.len(), 2, "{:?}", plan.warnings);
+    assert!(plan.warnings[0].contains("HorizontalPodAutoscaler hpa"));
+    assert!(plan.warnings[1].contains("Argo CD"));
+}
+
+#[test]
+fn a_new_tag_becomes_the_new_version() {
+    let mut spec = CanarySpec::new("demo-app");
+    spec.image = Some("registry.kubsets.local/kubsets/demo-app:0.3.0".into());
+    let plan = plan_for(spec).unwrap();
+    assert_eq!(plan.canary_version.as_deref(), Some("0.3.0"));
+}

@@ -1,0 +1,263 @@
+//! A run from a plan to its outcome.
+
+use std::time::Duration;
+
+use kubsets_kube::{Access, ApiErrorKind};
+use kubsets_load::{Generator, LoadSpec, Running, Schedule, Target};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
+
+use crate::canonical::hash;
+use crate::driver::HttpRouteDriver;
+use crate::event::{Events, Record, RunEvent};
+use crate::facts::read;
+use crate::lock::Lock;
+use crate::machine::{Ended, Machine, Stop};
+use crate::outcome::{Outcome, RunVerdict, Totals, exit};
+use crate::plan::Plan;
+use crate::record::{LOAD_FILE, RUN_FILE, Recorder};
+use crate::stage::{ClusterStage, StageError};
+use crate::state_dir::StateDir;
+use crate::undo::close;
+
+/// Executes a plan. It ends with the new version everywhere or the old one everywhere, and says which.
+///
+/// Events go to `listener` and into the run's folder. Cancelling the token brings the old version
+/// back before this returns. Should this process die, the watchdog in the cluster does it.
+pub async fn run(
+    access: &Access,
+    plan: &Plan,
+    state: &StateDir,
+    listener: UnboundedSender<Record>,
+    cancel: &CancellationToken,
+) -> Outcome {
+    let access = access.clone().with_namespace(&plan.namespace);
+    let (recorder, sender) = match Recorder::start(state, plan, listener) {
+        Ok(started) => started,
+        Err(error) => return outcome(plan, failed(error.into()), 0.0),
+    };
+    let events = Events::new(sender);
+    events.emit(RunEvent::Started {
+        run: plan.run.to_string(),
+        lab: plan.spec.lab.clone(),
+        deployment: plan.spec.deployment.clone(),
+        namespace: plan.namespace.clone(),
+        plan_hash: plan.hash.clone(),
+        url: format!("{}{}", plan.endpoint.url, plan.spec.load.path),
+        rate: plan.spec.load.rate,
+        steps: plan.steps.iter().map(|step| step.percent.value()).collect(),
+    });
+    let ended = match execute(&access, plan, state, &events, cancel).await {
+        Ok(ended) => ended,
+        Err(error) => failed(error),
+    };
+    let outcome = outcome(plan, ended, events.seconds());
+    if let Err(error) = state.write(&plan.run, RUN_FILE, &outcome) {
+        events.emit(RunEvent::Warning { message: error.to_string() });
+    }
+    events.emit(RunEvent::Finished(Box::new(outcome.clone())));
+    drop(events);
+    recorder.finish().await;
+    outcome
+}
+
+/// Everything between taking the Lease and giving it back.
+async fn execute(
+    access: &Access,
+    plan: &Plan,
+    state: &StateDir,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<Ended, StageError> {
+    access.permit_labelled_namespace(&plan.namespace).await?;
+    still_as_planned(access, plan).await?;
+    let run = (&plan.run, plan.spec.lab.as_deref());
+    let lock = match Lock::acquire(access, &plan.namespace, &plan.spec.deployment, run).await {
+        Err(error) if error.kind == ApiErrorKind::AlreadyExists => {
+            return Err(StageError::Busy(plan.spec.deployment.clone()));
+        }
+        result => result?,
+    };
+    let driver = Box::new(HttpRouteDriver::new(access, plan));
+    let stage = ClusterStage::new(access, plan, driver, state, events);
+    let load = match Generator::start(load_spec(plan)).await {
+        Ok(load) => load,
+        Err(error) => {
+            close(access, &stage.journal().await).await?;
+            return Err(StageError::Load(chain(&error)));
+        }
+    };
+    let machine = Machine::new(plan, &stage, load.ticks(), events, cancel, lock.state())?;
+    let ended = machine.run().await;
+    keep_report(load, plan, state, events).await;
+    if ended.undo.is_ok() {
+        close(access, &stage.journal().await).await?;
+    }
+    Ok(ended)
+}
+
+/// The plan was made from these very objects; otherwise it is worth nothing.
+async fn still_as_planned(access: &Access, plan: &Plan) -> Result<(), StageError> {
+    let planned =
+        [(plan.deployment_ref(), &plan.originals.deployment), (plan.route_ref(), &plan.originals.route)];
+    for (object, original) in planned {
+        let now = read(access, &object).await?.unwrap_or_default();
+        if hash(&now["spec"]) != hash(&original["spec"]) {
+            return Err(StageError::Changed(object.to_string()));
+        }
+    }
+    Ok(())
+}
+
+/// The load that a plan asks for, until it is stopped.
+fn load_spec(plan: &Plan) -> LoadSpec {
+    let settings = &plan.spec.load;
+    let mut target = Target::get(format!("{}{}", plan.endpoint.url, settings.path));
+    if let Some(host) = &plan.endpoint.host {
+        target.headers.push(("host".into(), host.clone()));
+    }
+    let mut spec = LoadSpec::new(target.url.clone(), Schedule::constant(settings.rate));
+    spec.targets = vec![target];
+    spec.connections = settings.connections;
+    spec.timeout = settings.timeout.0;
+    spec.drain = Some(Duration::from_secs(2));
+    spec.limits.duration = Duration::from_secs_f64(plan.longest_seconds() + 300.0);
+    spec.duration = Some(spec.limits.duration);
+    spec.limits.rate = spec.limits.rate.max(settings.rate);
+    // The address is that of the cluster that the user named, not of a stranger.
+    let host = plan.endpoint.url.split("://").nth(1).unwrap_or_default();
+    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+    spec.allow_hosts.push(host.trim_matches(['[', ']']).to_owned());
+    spec
+}
+
+async fn keep_report(load: Running, plan: &Plan, state: &StateDir, events: &Events) {
+    match load.stop().await {
+        Ok(report) => {
+            for reason in &report.validity.reasons {
+                events.emit(RunEvent::Warning { message: format!("load generator: {reason}") });
+            }
+            if let Err(error) = state.write(&plan.run, LOAD_FILE, &report) {
+                events.emit(RunEvent::Warning { message: error.to_string() });
+            }
+        }
+        Err(error) => events.emit(RunEvent::Warning { message: error.to_string() }),
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        words = format!("{words}: {inner}");
+        cause = inner.source();
+    }
+    words
+}
+
+/// A run that ended before its machine began.
+fn failed(error: StageError) -> Ended {
+    Ended {
+        stop: Stop::Failed(error),
+        undo: Ok(crate::outcome::UndoReport {
+            api_ms: 0.0,
+            wire_ms: None,
+            total_ms: 0.0,
+            comparisons: Vec::new(),
+            equal: true,
+        }),
+        versions: None,
+        evidence: None,
+        totals: Totals::default(),
+        steps: Vec::new(),
+        switches: Vec::new(),
+        seconds_to_verdict: None,
+        seconds_in_step: None,
+    }
+}
+
+/// The outcome of what happened.
+fn outcome(plan: &Plan, ended: Ended, seconds: f64) -> Outcome {
+    let (verdict, mut exit_code) = ended.stop.verdict();
+    let mut reason = ended.stop.reason();
+    let taken_over = matches!(ended.stop, Stop::TakenOver(_));
+    let incomplete = match &ended.undo {
+        Ok(report) => !report.equal,
+        Err(error) => {
+            if !taken_over {
+                reason = format!("{reason}; the way back failed: {error}");
+            }
+            !taken_over
+        }
+    };
+    let undone_command = format!("kubectl kubsets canary undo {}", plan.run);
+    if incomplete {
+        exit_code = exit::CLEANUP;
+    }
+    let versions = ended.versions;
+    let mut outcome = Outcome {
+        api_version: "kubsets.dev/v1alpha1".into(),
+        kind: "CanaryOutcome".into(),
+        run: plan.run.clone(),
+        lab: plan.spec.lab.clone(),
+        namespace: plan.namespace.clone(),
+        deployment: plan.spec.deployment.clone(),
+        stable_version: versions.as_ref().map(|all| all.stable.join(", ")).or(plan.stable_version.clone()),
+        canary_version: versions.map(|all| all.canary).or(plan.canary_version.clone()),
+        verdict,
+        reason,
+        evidence: ended.evidence,
+        dropped_by_switching: ended.switches.iter().map(|switch| switch.dropped).sum(),
+        steps: ended.steps,
+        switches: ended.switches,
+        totals: ended.totals,
+        seconds_to_verdict: ended.seconds_to_verdict,
+        seconds_in_step: ended.seconds_in_step,
+        seconds,
+        undo: ended.undo.ok(),
+        cleanup_command: incomplete.then_some(undone_command),
+        exit_code,
+        expectations: Vec::new(),
+    };
+    if verdict == RunVerdict::Error && outcome.exit_code == exit::PROMOTED {
+        outcome.exit_code = exit::CLUSTER;
+    }
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::plan_for;
+    use crate::spec::CanarySpec;
+
+    fn plan() -> Plan {
+        let mut spec = CanarySpec::new("demo-app");
+        spec.env.insert("APP_VERSION".into(), "2".into());
+        plan_for(spec).unwrap()
+    }
+
+    #[test]
+    fn load_goes_to_the_gateway_for_as_long_as_needed() {
+        let plan = plan();
+        let spec = load_spec(&plan);
+        spec.check().unwrap();
+        assert_eq!(spec.targets[0].url, "http://127.0.0.1:30080/api/info");
+        assert!(spec.duration.unwrap().as_secs_f64() > plan.longest_seconds());
+        assert!(spec.allow_hosts.contains(&"127.0.0.1".to_owned()));
+    }
+
+    #[test]
+    fn an_incomplete_way_back_has_its_own_exit_code_and_command() {
+        let mut ended = failed(StageError::NoVersion("x"));
+        ended.stop = Stop::Worse("worse".into());
+        assert_eq!(outcome(&plan(), ended, 1.0).exit_code, 1);
+        let mut ended = failed(StageError::NoVersion("x"));
+        ended.stop = Stop::Worse("worse".into());
+        ended.undo = Err(StageError::Load("gone".into()));
+        let outcome = outcome(&plan(), ended, 1.0);
+        assert_eq!(outcome.exit_code, 7);
+        assert_eq!(outcome.cleanup_command.unwrap(), "kubectl kubsets canary undo 261120-120000-abcd");
+        assert!(outcome.reason.contains("the way back failed"));
+    }
+}
