@@ -10,6 +10,7 @@ mod commands;
 mod entrance;
 mod http;
 mod platform;
+mod signals;
 mod ui;
 
 use std::ffi::{OsStr, OsString};

@@ -1,5 +1,6 @@
 //! Everything that a user sees: the only place that prints.
 
+pub(crate) mod canary_log;
 mod error;
 mod exit;
 mod printer;
@@ -7,10 +8,11 @@ mod progress;
 mod prompt;
 mod style;
 mod table;
+pub(crate) mod tui;
 mod units;
 
 pub(crate) use error::{Failure, usage_error};
-pub use exit::ExitCode;
+pub(crate) use exit::ExitCode;
 pub(crate) use printer::{Format, Printer, PrinterOptions, init_logs, set_color};
 pub(crate) use progress::Step;
 pub(crate) use prompt::Risk;

@@ -39,6 +39,22 @@ const EXAMPLES: &[Examples] = &[
     (&["images", "push"], &[("to a local registry", "images push demo-app --to localhost:5000")]),
     (&["doctor"], &[("what is possible on this machine", "doctor"), ("for a script", "doctor -o json")]),
     (
+        &["canary", "run"],
+        &[
+            ("a version with 5 % errors, which is caught and rolled back", "canary run bad-errors"),
+            ("a new image of any Deployment", "canary run --image registry.example/api:2 --deployment api"),
+        ],
+    ),
+    (
+        &["canary", "plan"],
+        &[
+            ("what a lab would do", "canary plan good-release"),
+            ("with other steps", "canary plan good-release --weights 10,50 --rate 200"),
+        ],
+    ),
+    (&["canary", "status"], &[("one look", "canary status"), ("until it is over", "canary status --watch")]),
+    (&["canary", "undo"], &[("the last run", "canary undo --yes")]),
+    (
         &["canary", "simulate"],
         &[
             (

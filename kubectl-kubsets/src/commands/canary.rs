@@ -1,5 +1,11 @@
 //! `canary`: a new version beside the stable one, real traffic, a verdict.
 
+mod catalog;
+mod manage;
+mod outcome;
+mod plan;
+mod release;
+mod run;
 mod simulate;
 
 use crate::app::App;
@@ -14,6 +20,38 @@ pub(crate) struct Args {
 
 #[derive(clap::Subcommand, Debug)]
 enum Command {
+    /// List the canary labs
+    List,
+    /// Show the question, the steps and the expectations of a lab
+    Show {
+        /// Name of the lab
+        #[arg(value_name = "LAB", add = clap_complete::ArgValueCandidates::new(catalog::candidates))]
+        lab: String,
+    },
+    /// Say exactly what a run would do, how long it takes and what it can cost; change nothing
+    Plan(release::Release),
+    /// Bring out a new version: shift traffic in steps, judge, then promote or roll back
+    #[command(after_help = "\
+Exit codes: 0 promoted, 1 rolled back, 2 refused, 3 inconclusive, 5 cluster, 7 undo incomplete, 130 aborted.")]
+    Run(run::Args),
+    /// Show canaries under way and how the last one ended
+    Status {
+        /// Look again and again until no canary is under way
+        #[arg(short, long)]
+        watch: bool,
+    },
+    /// End a canary that is under way and bring the stable version back
+    Abort {
+        /// The run; needed only where there are several
+        #[arg(value_name = "RUN", add = clap_complete::ArgValueCandidates::new(catalog::runs))]
+        run: Option<kubsets_delivery::RunId>,
+    },
+    /// Bring back the state before a run that is over, also after a kill
+    Undo {
+        /// The run; without it the one left in the cluster, else the last one
+        #[arg(value_name = "RUN", add = clap_complete::ArgValueCandidates::new(catalog::runs))]
+        run: Option<kubsets_delivery::RunId>,
+    },
     /// Try a canary's verdicts thousands of times, without a cluster
     Simulate(simulate::Args),
 }
@@ -22,9 +60,15 @@ enum Command {
 ///
 /// # Errors
 /// What the command returns.
-#[expect(clippy::unused_async, reason = "the commands on a cluster are asynchronous")]
 pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
+        Command::List => catalog::list(app),
+        Command::Show { lab } => catalog::show(app, &lab),
+        Command::Plan(release) => plan::run(app, &release).await,
+        Command::Run(args) => run::run(app, args).await,
+        Command::Status { watch } => manage::status(app, watch).await,
+        Command::Abort { run } => manage::abort(app, run).await,
+        Command::Undo { run } => manage::undo(app, run).await,
         Command::Simulate(args) => simulate::run(app, args),
     }
 }

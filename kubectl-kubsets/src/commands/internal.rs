@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command as Program;
 
 use kubsets_cluster::native::node_init;
+use kubsets_delivery::WatchdogEnd;
 
 use crate::app::App;
 use crate::ui::ExitCode;
@@ -23,6 +24,12 @@ enum Command {
     Docs,
     /// Print the folder of the host's programs (kubectl, helm, ...), built where they are missing
     Programs,
+    /// Watch a canary from inside the cluster and restore the stable version when its driver dies
+    Watchdog {
+        /// The run
+        #[arg(long)]
+        run: kubsets_delivery::RunId,
+    },
     /// Start the first process of a native node and end
     NodeSupervisor {
         /// The node's folder
@@ -40,7 +47,7 @@ enum Command {
 /// Runs those hidden commands that need a process with one thread; `None` for the others.
 pub(crate) fn run_alone(args: &Args) -> Option<anyhow::Result<ExitCode>> {
     match &args.command {
-        Command::Docs | Command::Programs => None,
+        Command::Docs | Command::Programs | Command::Watchdog { .. } => None,
         Command::NodeSupervisor { dir } => Some(supervise(dir)),
         Command::NodeInit { dir } => Some(match node_init::init(dir) {
             Ok(never) => match never {},
@@ -72,8 +79,30 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             app.ui.data(&format!("{}\n", programs.folder.display()));
             Ok(ExitCode::Success)
         }
+        Command::Watchdog { run } => watchdog(app, &run).await,
         Command::NodeSupervisor { .. } | Command::NodeInit { .. } => {
             unreachable!("they run without a runtime")
         }
     }
+}
+
+async fn watchdog(app: &App, run: &kubsets_delivery::RunId) -> anyhow::Result<ExitCode> {
+    let access = app.access().await?;
+    let cancel = tokio_util::sync::CancellationToken::new();
+    let stop = cancel.clone();
+    tokio::spawn(async move {
+        if crate::signals::next().await {
+            stop.cancel();
+        }
+    });
+    let end = kubsets_delivery::watchdog(&access, run, &cancel).await?;
+    app.ui.message(match end {
+        WatchdogEnd::RunEnded => format!("run {run} has ended: nothing to do"),
+        WatchdogEnd::Stopped => format!("stopped watching run {run}"),
+        WatchdogEnd::Restored(comparisons) => {
+            let equal = comparisons.iter().filter(|one| one.equal).count();
+            format!("restored run {run}: {equal} of {} objects as before", comparisons.len())
+        }
+    });
+    Ok(ExitCode::Success)
 }

@@ -36,6 +36,10 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     }
     let began = Instant::now();
     let clusters = Clusters::new(app);
+    // half an hour of building for a provider that cannot work here would be a sad surprise
+    if clusters.check(&args.which)? != ProviderKind::Current {
+        platform::build_all(app).await?;
+    }
     let info = clusters.create(&args.which, args.nodes).await?;
     if info.provider == ProviderKind::Current {
         app.ui.confirm(

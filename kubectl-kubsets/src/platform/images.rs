@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kubsets_cluster::native::{Parts, PartsSource};
 use kubsets_cluster::{Error, Events};
-use kubsets_image::{BuiltImage, Cache, Event, Inputs, NativeBinaries, Progress, Recipe};
+use kubsets_image::{BuiltImage, Cache, Event, Inputs, Layer, NativeBinaries, Progress, Recipe};
 
 use super::{Component, components};
 use crate::app::App;
@@ -15,6 +15,7 @@ use crate::ui::{Printer, Step};
 /// Builds what is missing in the cache, and tells about it.
 #[derive(Clone)]
 pub(crate) struct ImageStore {
+    root: PathBuf,
     cache: Cache,
     inputs: Inputs,
     ui: Printer,
@@ -31,7 +32,8 @@ impl ImageStore {
         let mut inputs =
             Inputs::from_platform(folder, assets::text::<assets::Platform>).map_err(anyhow::Error::msg)?;
         inputs.revision = env!("KUBSETS_BUILD_COMMIT").into();
-        Ok(Self { cache: Cache::new(app.cache_dir()), inputs, ui: app.ui.clone() })
+        let root = app.cache_dir();
+        Ok(Self { cache: Cache::new(&root), root, inputs, ui: app.ui.clone() })
     }
 
     /// The recipes of these components' images.
@@ -55,6 +57,11 @@ impl ImageStore {
         let size: u64 = built.iter().map(|image| image.size).sum();
         step.done(format!("{} of them, {}", built.len(), crate::ui::bytes(size)));
         Ok(built)
+    }
+
+    /// A folder of the cache for something else.
+    fn folder(&self, name: &str) -> PathBuf {
+        self.root.join(name)
     }
 
     /// Whether an image is in the cache.
@@ -101,6 +108,14 @@ fn tell(step: &Step) -> impl FnMut(Progress) {
 /// What native nodes are made of, by the image store.
 pub(crate) struct PlatformParts(pub(crate) ImageStore);
 
+impl PlatformParts {
+    /// Recipes that do not change with our own source.
+    fn third_party(components: &[Component]) -> impl Iterator<Item = Recipe> {
+        let ours = |recipe: &Recipe| recipe.layers.iter().any(|layer| matches!(layer, Layer::RustBinary(_)));
+        ImageStore::recipes(components).into_iter().filter(move |recipe| !ours(recipe))
+    }
+}
+
 impl PartsSource for PlatformParts {
     fn parts(&self, kubernetes: &str, _: &dyn Events) -> kubsets_cluster::Result<Parts> {
         let unavailable = |error: anyhow::Error| Error::Unavailable {
@@ -126,6 +141,8 @@ impl PartsSource for PlatformParts {
             .map_err(unavailable)?
             .into_iter()
             .partition(|i| i.reference.contains("/pause:") || i.reference.contains("/kube-proxy:"));
+        let seldom_changed: Vec<Recipe> = Self::third_party(&all).filter(|r| self.0.has(r)).collect();
+        let preload = self.0.build(&seldom_changed).map_err(unavailable)?;
         let archives = |images: Vec<BuiltImage>| images.into_iter().map(|i| i.archive).collect();
         Ok(Parts {
             programs: vec![
@@ -138,6 +155,8 @@ impl PartsSource for PlatformParts {
             ],
             control_plane_images: archives(control_plane),
             node_images: archives(node),
+            preload: archives(preload),
+            templates: self.0.folder("containerd"),
         })
     }
 }

@@ -29,6 +29,17 @@ pub(crate) fn kubernetes_version() -> anyhow::Result<String> {
     Ok(own.map(|c| c.spec.version.clone()).unwrap_or_default())
 }
 
+/// Builds every image that is missing in the cache.
+///
+/// # Errors
+/// The first image that cannot be built.
+pub(crate) async fn build_all(app: &App) -> anyhow::Result<()> {
+    let store = ImageStore::open(app)?;
+    let recipes = ImageStore::recipes(&components()?);
+    tokio::task::spawn_blocking(move || store.build(&recipes)).await??;
+    Ok(())
+}
+
 /// Gives a new native cluster DNS, metrics and storage. Clusters of other providers have theirs.
 ///
 /// # Errors

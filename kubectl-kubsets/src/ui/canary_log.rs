@@ -25,7 +25,9 @@ pub(crate) fn line(event: &RunEvent) -> Option<(Tone, String)> {
         }
         RunEvent::StepBegan { step, of, percent, replicas, budget_seconds } => (
             Tone::Hint,
-            format!("step {step} of {of}: {percent} % to the canary ({replicas} pods), up to {budget_seconds} s"),
+            format!(
+                "step {step} of {of}: {percent} % to the canary ({replicas} pods), up to {budget_seconds} s"
+            ),
         ),
         RunEvent::Tick(_) => return None,
         RunEvent::Switched(switch) => {
@@ -33,7 +35,10 @@ pub(crate) fn line(event: &RunEvent) -> Option<(Tone, String)> {
             let (from, to, dropped, requests) =
                 (switch.from_percent, switch.to_percent, switch.dropped, switch.requests);
             let took = millis(switch.api_ms);
-            (tone, format!("{from} % to {to} % in {took}: {dropped} of {requests} requests around it dropped"))
+            (
+                tone,
+                format!("{from} % to {to} % in {took}: {dropped} of {requests} requests around it dropped"),
+            )
         }
         RunEvent::StepEnded { step, passed, seconds, share } => {
             let (tone, word) = if *passed { (Tone::Good, "passed") } else { (Tone::Bad, "ended") };
@@ -46,7 +51,14 @@ pub(crate) fn line(event: &RunEvent) -> Option<(Tone, String)> {
         RunEvent::Undone(undo) => {
             let word = if undo.equal { "everything is as before" } else { "NOT everything is as before" };
             let tone = if undo.equal { Tone::Good } else { Tone::Bad };
-            (tone, format!("stable weights back in {}, {word} after {}", millis(undo.api_ms), millis(undo.total_ms)))
+            (
+                tone,
+                format!(
+                    "stable weights back in {}, {word} after {}",
+                    millis(undo.api_ms),
+                    millis(undo.total_ms)
+                ),
+            )
         }
         RunEvent::Finished(outcome) => {
             let tone = if outcome.verdict == RunVerdict::Promoted { Tone::Good } else { Tone::Bad };

@@ -6,7 +6,7 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[repr(u8)]
-pub enum ExitCode {
+pub(crate) enum ExitCode {
     /// The command did what it was asked; a verdict, if any, is PASS.
     Success = 0,
     /// A verdict is FAIL: a canary was rolled back, `status` found trouble, a threshold was crossed.
@@ -29,7 +29,7 @@ pub enum ExitCode {
 
 impl ExitCode {
     /// Every code, in order.
-    pub const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Success,
         Self::VerdictFailed,
         Self::Usage,
@@ -42,12 +42,17 @@ impl ExitCode {
     ];
 
     /// The number given to the shell.
-    pub const fn number(self) -> u8 {
+    pub(crate) const fn number(self) -> u8 {
         self as u8
     }
 
+    /// The code with this number; an unknown one is a failed verdict.
+    pub(crate) fn from_number(number: u8) -> Self {
+        Self::ALL.into_iter().find(|code| code.number() == number).unwrap_or(Self::VerdictFailed)
+    }
+
     /// One sentence for the documentation.
-    pub const fn meaning(self) -> &'static str {
+    pub(crate) const fn meaning(self) -> &'static str {
         match self {
             Self::Success => "done; a verdict, if there is one, is PASS (a canary was promoted)",
             Self::VerdictFailed => {
@@ -78,6 +83,7 @@ mod tests {
     fn numbers_are_the_documented_ones() {
         let numbers: Vec<u8> = ExitCode::ALL.iter().map(|code| code.number()).collect();
         assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 130]);
+        assert!(ExitCode::ALL.into_iter().all(|code| ExitCode::from_number(code.number()) == code));
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub(super) struct Args {
     base: Percent,
 
     /// Requests per second to both versions together
-    #[arg(long, value_name = "RATE", value_parser = parse_rate, default_value = "100")]
+    #[arg(long, visible_alias = "rate", value_name = "RATE", value_parser = parse_rate, default_value = "100")]
     rps: f64,
 
     /// Shares of the canary; each gets a row, several also one that goes through them in order

@@ -146,6 +146,16 @@ impl<'a> Clusters<'a> {
         Err(failure.into())
     }
 
+    /// The provider that a new cluster gets, when it can work here.
+    ///
+    /// # Errors
+    /// The reason why it cannot.
+    pub(crate) fn check(&self, which: &Which) -> anyhow::Result<ProviderKind> {
+        let kind = self.choose(which)?;
+        self.provider(kind)?.check()?;
+        Ok(kind)
+    }
+
     /// Calls a provider about a cluster that exists, off the async runtime.
     ///
     /// # Errors

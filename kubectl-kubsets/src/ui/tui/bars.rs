@@ -36,9 +36,15 @@ pub(super) fn evidence_share(value: f64, needed: f64) -> f64 {
 }
 
 /// A scale from 0 to 100 % with the interval (`=`), the measured point (`o`) and the target (`|`).
-pub(super) fn share_scale(target: f64, measured: Option<(f64, f64, f64)>, width: usize, unicode: bool) -> String {
+pub(super) fn share_scale(
+    target: f64,
+    measured: Option<(f64, f64, f64)>,
+    width: usize,
+    unicode: bool,
+) -> String {
     let column = |percent: f64| ((percent / 100.0 * (width - 1) as f64).round() as usize).min(width - 1);
-    let (ground, band, point, mark) = if unicode { ('·', '━', '●', '┃') } else { ('.', '=', 'o', '|') };
+    let (ground, band, point, mark) =
+        if unicode { ('·', '━', '●', '┃') } else { ('.', '=', 'o', '|') };
     let mut scale = vec![ground; width];
     if let Some((percent, low, high)) = measured {
         scale[column(low)..=column(high)].fill(band);

@@ -137,7 +137,8 @@ impl Pen {
                 spans.push(self.span(Tone::Dim, self.pick("  ─  ", "  -  ")));
             }
         }
-        let left = view.longest_left().map(|left| format!("at most {} left", clock(left))).unwrap_or_default();
+        let left =
+            view.longest_left().map(|left| format!("at most {} left", clock(left))).unwrap_or_default();
         let bar_line = if view.step > 0 && view.step_budget > 0.0 {
             let share = view.step_seconds() / view.step_budget;
             format!(
@@ -163,7 +164,8 @@ impl Pen {
             }
             None => "not measured yet".to_owned(),
         };
-        let scale = share_scale(view.percent, measured, self.width.saturating_sub(64).max(16), self.look.unicode);
+        let scale =
+            share_scale(view.percent, measured, self.width.saturating_sub(64).max(16), self.look.unicode);
         let line = Line::from(vec![
             Span::raw(format!("{:<16}", format!("target {} %", view.percent))),
             self.span(Tone::Hint, scale),
@@ -207,7 +209,8 @@ impl Pen {
 
     fn side(&self, name: &str, side: &Side) -> Line<'static> {
         let last = side.last();
-        let rates: Vec<Option<f64>> = side.history.iter().map(|sample| Some(sample.requests as f64)).collect();
+        let rates: Vec<Option<f64>> =
+            side.history.iter().map(|sample| Some(sample.requests as f64)).collect();
         let error_tone = match side.error_rate() {
             Some(rate) if rate >= 0.01 => Tone::Bad,
             Some(rate) if rate > 0.0 => Tone::Warn,
@@ -218,7 +221,10 @@ impl Pen {
             self.span(Tone::Strong, format!("{name:<8}")),
             Span::raw(format!("{:>7}  ", last.requests)),
             self.span(Tone::Hint, sparkline(&rates, self.spark_width(), 1.0, self.look.unicode)),
-            self.span(error_tone, format!("  {:>8}", side.error_rate().map_or_else(|| "-".to_owned(), percent))),
+            self.span(
+                error_tone,
+                format!("  {:>8}", side.error_rate().map_or_else(|| "-".to_owned(), percent)),
+            ),
             Span::raw(format!("  {:>9}  {:>9}", figure(last.p50_ms), figure(last.p99_ms))),
         ])
     }
@@ -252,7 +258,11 @@ impl Pen {
             "-".to_owned()
         };
         let filled = bar(evidence_share(gauge.value, gauge.needed), width, self.look.unicode);
-        Line::from(vec![Span::raw(format!("{name}  ")), self.span(tone, filled), Span::raw(format!("  {text}"))])
+        Line::from(vec![
+            Span::raw(format!("{name}  ")),
+            self.span(tone, filled),
+            Span::raw(format!("  {text}")),
+        ])
     }
 
     fn log(&self, view: &CanaryView, rows: usize) -> Vec<Line<'static>> {
@@ -272,8 +282,12 @@ impl Pen {
         }
         let text = match (view.finished, view.aborting) {
             (true, _) => "q leave   l events".to_owned(),
-            (false, true) => "aborting; Ctrl-C again stops at once and leaves the rest to the watchdog".to_owned(),
-            (false, false) => "q abort and undo (asks first)   l events   Ctrl-C abort and undo at once".to_owned(),
+            (false, true) => {
+                "aborting; Ctrl-C again stops at once and leaves the rest to the watchdog".to_owned()
+            }
+            (false, false) => {
+                "q abort and undo (asks first)   l events   Ctrl-C abort and undo at once".to_owned()
+            }
         };
         self.spread(vec![Span::raw(text)], &view.run)
     }

@@ -14,7 +14,7 @@ impl CanaryView {
         self.seconds = self.seconds.max(record.seconds);
         match &record.event {
             RunEvent::Started { run, deployment, namespace, url, rate, steps, .. } => {
-                self.run = run.to_string();
+                run.clone_into(&mut self.run);
                 deployment.clone_into(&mut self.deployment);
                 namespace.clone_into(&mut self.namespace);
                 url.clone_into(&mut self.url);
@@ -67,8 +67,12 @@ impl CanaryView {
         self.fail = Gauge { value: tick.fail_evidence, needed: tick.fail_needed };
         self.pass = Gauge { value: tick.pass_evidence, needed: tick.pass_needed };
         if let Some(share) = &tick.share {
-            self.share =
-                Some(Share { percent: share.percent, low: share.low_percent, high: share.high_percent, total: share.total });
+            self.share = Some(Share {
+                percent: share.percent,
+                low: share.low_percent,
+                high: share.high_percent,
+                total: share.total,
+            });
         }
         self.dropped += tick.dropped;
         self.never_sent += tick.never_sent;

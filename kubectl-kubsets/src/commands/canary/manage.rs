@@ -1,0 +1,145 @@
+//! `canary status`, `abort` and `undo`: runs seen from another terminal, or after it.
+
+use std::time::Duration;
+
+use kubsets_delivery::{Aborted, Comparison, RunId, RunningCanary, StateDir, Status};
+
+use super::outcome;
+use crate::app::App;
+use crate::ui::{Cell, ExitCode, Format, Risk, Style, Table, Tone};
+
+/// Time between two looks of a watch.
+const PERIOD: Duration = Duration::from_secs(2);
+
+/// Shows what is under way and how the last run ended. A watch ends when nothing is under way any more.
+pub(super) async fn status(app: &App, watch: bool) -> anyhow::Result<ExitCode> {
+    let access = app.stack_access().await?;
+    let state = StateDir::at(app.state_dir());
+    loop {
+        let status = kubsets_delivery::status(&access, &state).await?;
+        if !watch {
+            app.ui.emit("CanaryStatus", &status, |style| describe(&status, style))?;
+            return Ok(ExitCode::Success);
+        }
+        let over = status.running.is_empty();
+        match app.ui.format() {
+            Format::Json | Format::Yaml => app.ui.emit_line("CanaryStatus", &status)?,
+            Format::Table | Format::Wide if over => app.ui.data(&describe(&status, app.ui.style())),
+            Format::Table | Format::Wide => {
+                for canary in &status.running {
+                    app.ui.data(&format!("{}\n", line(canary)));
+                }
+            }
+        }
+        if over {
+            let code =
+                status.last.as_ref().map_or(ExitCode::Success, |last| ExitCode::from_number(last.exit_code));
+            return Ok(code);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PERIOD) => {}
+            _ = tokio::signal::ctrl_c() => return Ok(ExitCode::Interrupted),
+        }
+    }
+}
+
+/// Ends the canary that is under way.
+pub(super) async fn abort(app: &App, run: Option<RunId>) -> anyhow::Result<ExitCode> {
+    let access = app.stack_access().await?;
+    app.ui.message(access.facts().to_string());
+    let state = StateDir::at(app.state_dir());
+    let step = app.ui.step("Asking the canary to end and to bring the stable version back");
+    let aborted = kubsets_delivery::abort(&access, &state, run.as_ref()).await?;
+    step.done("");
+    app.ui.emit("CanaryAbort", &aborted, |style| match &aborted {
+        Aborted::NothingRunning => format!("no canary is under way in namespace {}\n", access.namespace()),
+        Aborted::ByDriver { run, seconds } => format!("run {run} went back by itself in {seconds:.1} s\n"),
+        Aborted::ByUndo { run, comparisons } => {
+            format!("the driver of run {run} was gone: undone from here\n{}", compared(comparisons, style))
+        }
+    })?;
+    Ok(match &aborted {
+        Aborted::ByUndo { comparisons, .. } if !comparisons.iter().all(|one| one.equal) => {
+            ExitCode::CleanupIncomplete
+        }
+        _ => ExitCode::Success,
+    })
+}
+
+/// Brings back the state before a run.
+pub(super) async fn undo(app: &App, run: Option<RunId>) -> anyhow::Result<ExitCode> {
+    let access = app.stack_access().await?;
+    app.ui.message(access.facts().to_string());
+    let what = run.as_ref().map_or_else(|| "the last canary".to_owned(), |run| format!("run {run}"));
+    app.ui.confirm(Risk::Moderate, &format!("bring back the state before {what}"))?;
+    let state = StateDir::at(app.state_dir());
+    let step = app.ui.step(format!("Undoing {what}"));
+    let undone = kubsets_delivery::undo(&access, &state, run.as_ref()).await?;
+    step.done("");
+    app.ui.emit("CanaryUndo", &undone, |style| {
+        let (tone, word) =
+            if undone.equal { (Tone::Good, "as before") } else { (Tone::Bad, "NOT everything is as before") };
+        format!(
+            "{} run {}: {} after {:.1} s\n{}",
+            style.icon(tone),
+            undone.run,
+            style.paint(tone, word),
+            undone.seconds,
+            compared(&undone.comparisons, style)
+        )
+    })?;
+    Ok(if undone.equal { ExitCode::Success } else { ExitCode::CleanupIncomplete })
+}
+
+fn compared(comparisons: &[Comparison], style: Style) -> String {
+    let mut table = Table::new([]).indent(2);
+    for one in comparisons {
+        let mark = if one.equal { Cell::new(Tone::Good, "ok") } else { Cell::new(Tone::Bad, "!!") };
+        let what = match (&one.pointer, &one.after) {
+            (Some(pointer), _) => pointer.clone(),
+            (None, None) => "gone".to_owned(),
+            (None, Some(_)) => "still there".to_owned(),
+        };
+        table.row([mark, one.object.to_string().into(), what.into()]);
+    }
+    table.render(style)
+}
+
+fn describe(status: &Status, style: Style) -> String {
+    let mut text = String::new();
+    if status.running.is_empty() {
+        text.push_str(&format!("no canary is under way in namespace {}\n", status.namespace));
+    }
+    for canary in &status.running {
+        text.push_str(&format!("{}\n", line(canary)));
+        if !canary.alive {
+            let command = format!("kubectl kubsets canary undo {}", canary.run);
+            text.push_str(&format!("  its driver is gone: {}\n", style.paint(Tone::Hint, &command)));
+        }
+    }
+    if let Some(last) = &status.last {
+        text.push_str(&format!("\n{}\n", style.paint(Tone::Strong, "Last run on this machine")));
+        text.push_str(&outcome::describe(last, style));
+    }
+    text
+}
+
+fn line(canary: &RunningCanary) -> String {
+    let weights: Vec<String> =
+        canary.weights.iter().map(|(name, weight)| format!("{name} {weight}")).collect();
+    let lab = canary.lab.as_deref().map(|lab| format!(" (lab {lab})")).unwrap_or_default();
+    let life = match (canary.alive, canary.age_seconds) {
+        (true, _) => "alive".to_owned(),
+        (false, Some(age)) => format!("no sign of life for {age:.0} s"),
+        (false, None) => "no sign of life".to_owned(),
+    };
+    format!(
+        "run {}{lab}: Deployment {}, weights {}, canary pods {}/{}, driver {life}, watchdog {}",
+        canary.run,
+        canary.deployment,
+        if weights.is_empty() { "as before".to_owned() } else { weights.join(" : ") },
+        canary.ready,
+        canary.replicas,
+        if canary.watchdog { "armed" } else { "not armed" },
+    )
+}

@@ -1,0 +1,169 @@
+//! `canary run`: executes a plan, shows it, tells the verdict.
+
+use kubsets_delivery::{Outcome, Plan, Record, RunEvent, RunVerdict, StateDir, lab, record};
+use kubsets_kube::Access;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio_util::sync::CancellationToken;
+
+use super::outcome;
+use super::plan;
+use super::release::Release;
+use crate::app::App;
+use crate::signals::Signals;
+use crate::ui::canary_log;
+use crate::ui::tui::{self, CanaryView, End};
+use crate::ui::{ExitCode, Failure, Format, Printer, Risk};
+
+/// Seconds between two lines of figures in the plain log.
+const FIGURES_EVERY: u64 = 5;
+
+/// Arguments of `canary run`.
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    #[command(flatten)]
+    release: Release,
+
+    /// Lines instead of the live picture (the default without a terminal)
+    #[arg(long)]
+    plain: bool,
+}
+
+/// Runs a canary to its end.
+///
+/// # Errors
+/// When the release is refused before anything changed.
+pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
+    if app.global.read_only {
+        return Err(Failure::usage("`canary run` changes the cluster, and --read-only forbids that")
+            .with_hint("`kubectl kubsets canary plan` shows what it would do")
+            .into());
+    }
+    let (access, plan) = plan::make(app, &args.release).await?;
+    announce(app, &access, &plan);
+    let question = format!("release a new version of {} on this cluster", plan.spec.deployment);
+    app.ui.confirm(Risk::Moderate, &question)?;
+
+    let state = StateDir::at(app.state_dir());
+    let (cancel, leave) = (CancellationToken::new(), CancellationToken::new());
+    let signals = tokio::spawn(obey_signals(app.ui.clone(), cancel.clone(), leave.clone()));
+    let (sender, events) = unbounded_channel();
+    let run = kubsets_delivery::run(&access, &plan, &state, sender, &cancel);
+    let live = !args.plain && app.ui.has_screen() && app.ui.format() == Format::Table && !app.ui.is_quiet();
+    let watching = async {
+        if live {
+            watch(app, &args.release, &access, events, (&cancel, &leave)).await;
+        } else {
+            log(&app.ui, events).await;
+        }
+    };
+    let ended = tokio::select! {
+        (outcome, ()) = futures::future::join(run, watching) => Some(outcome),
+        () = leave.cancelled() => None,
+    };
+    signals.abort();
+    let Some(mut outcome) = ended else {
+        return Err(Failure::new(
+            ExitCode::Interrupted,
+            format!("stopped before run {} was undone", plan.run),
+        )
+        .with_hint(format!(
+            "the watchdog undoes it within 30 s; `kubectl kubsets canary undo {}` does it now",
+            plan.run
+        ))
+        .into());
+    };
+    if let Some(lab) = args.release.lab()? {
+        outcome.expectations = lab::check(&lab.spec.expect, &outcome);
+        state.write(&outcome.run, record::RUN_FILE, &outcome)?;
+    }
+    app.ui.emit("CanaryOutcome", &outcome, |style| outcome::describe(&outcome, style))?;
+    farewell(app, &state, &outcome);
+    Ok(ExitCode::from_number(outcome.exit_code))
+}
+
+/// First line of a command that changes something: context, server, namespace.
+fn announce(app: &App, access: &Access, plan: &Plan) {
+    app.ui.message(access.facts().to_string());
+    let versions =
+        (plan.stable_version.as_deref().unwrap_or("?"), plan.canary_version.as_deref().unwrap_or("?"));
+    let arrow = app.ui.message_style().arrow();
+    let expect = &plan.expectation;
+    app.ui.message(format!(
+        "canary of {}: {} {arrow} {}, {:.0} s if all is well, at most {:.0} s; {}",
+        plan.spec.deployment,
+        versions.0,
+        versions.1,
+        expect.shortest_seconds,
+        expect.longest_seconds,
+        plan.blast_radius.summary
+    ));
+    for warning in &plan.warnings {
+        app.ui.warn(warning);
+    }
+}
+
+/// The first Ctrl-C or SIGTERM undoes everything, the second leaves at once.
+async fn obey_signals(ui: Printer, cancel: CancellationToken, leave: CancellationToken) {
+    let Ok(mut signals) = Signals::new() else { return };
+    signals.next().await;
+    if !cancel.is_cancelled() {
+        ui.message("undoing everything; once more stops at once and leaves it to the watchdog");
+        cancel.cancel();
+        signals.next().await;
+    }
+    leave.cancel();
+}
+
+/// The live picture, until the events end or the user leaves.
+async fn watch(
+    app: &App,
+    release: &Release,
+    access: &Access,
+    events: UnboundedReceiver<Record>,
+    (cancel, leave): (&CancellationToken, &CancellationToken),
+) {
+    let facts = tui::Facts { context: access.facts().context.clone(), title: release.title() };
+    match tui::show(CanaryView::new(facts), events, cancel.clone(), app.ui.style()).await {
+        Ok(End::Finished) => {}
+        Ok(End::Left) => leave.cancel(),
+        // The run goes on: only its picture is lost.
+        Err(error) => app.ui.warn(format!("the live picture cannot be drawn: {error}")),
+    }
+}
+
+/// The plain log: a line per event, and figures now and then.
+async fn log(ui: &Printer, mut events: UnboundedReceiver<Record>) {
+    let style = ui.message_style();
+    while let Some(record) = events.recv().await {
+        let time = format!("{:7.1}s", record.seconds);
+        if let RunEvent::Tick(tick) = &record.event {
+            if tick.second % FIGURES_EVERY == 0 {
+                ui.message(format!("{time}  {}", canary_log::tick_line(tick)));
+            }
+        } else if let Some((tone, text)) = canary_log::line(&record.event) {
+            ui.message(format!("{time}  {}", style.paint(tone, &text)));
+        }
+    }
+}
+
+/// Where the record is, and the command that makes sense next.
+fn farewell(app: &App, state: &StateDir, outcome: &Outcome) {
+    app.ui.message(format!("record: {}", state.run(&outcome.run).display()));
+    if let Some(command) = &outcome.cleanup_command {
+        app.ui.warn("something is not as it was before");
+        app.ui.hint(format!("`{command}` finishes the undo"));
+        return;
+    }
+    match outcome.verdict {
+        RunVerdict::Promoted => {
+            app.ui.hint(format!("`kubectl kubsets canary undo {}` takes the promotion back", outcome.run));
+        }
+        RunVerdict::Inconclusive => {
+            app.ui.hint("more traffic (--rate) or more time (--step-budget) brings evidence")
+        }
+        RunVerdict::Error => {
+            app.ui.hint("`kubectl kubsets status` says what is wrong and where to look first")
+        }
+        RunVerdict::RolledBack | RunVerdict::Aborted => {}
+    }
+}
