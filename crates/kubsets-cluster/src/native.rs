@@ -17,6 +17,7 @@ pub mod node_init;
 pub mod process;
 mod provider;
 pub mod state;
+pub mod template;
 
 pub use provider::{Native, Parts, PartsSource};
 

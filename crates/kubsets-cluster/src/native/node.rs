@@ -157,7 +157,7 @@ pub fn import(layout: &Layout, state: &ClusterState, node: &NodeState, archives:
 }
 
 /// What tells a file from another version of itself: path, size and time of change.
-fn identity(file: &Path) -> Result<String> {
+pub(super) fn identity(file: &Path) -> Result<String> {
     let metadata = fs::metadata(file).map_err(Error::file("read", file))?;
     Ok(format!("{} {} {}.{:09}", file.display(), metadata.len(), metadata.mtime(), metadata.mtime_nsec()))
 }

@@ -11,6 +11,7 @@ use super::lock::ClusterLock;
 use super::node::{self, NodeStarter};
 use super::process::Process;
 use super::state::{ClusterState, Layout, NodeState};
+use super::template::{Template, TemplateStore};
 use super::{bootstrap, cgroup, network};
 use crate::command::{HostRunner, Runner};
 use crate::{
@@ -26,6 +27,10 @@ pub struct Parts {
     pub control_plane_images: Vec<PathBuf>,
     /// Docker archives that every node needs before it joins.
     pub node_images: Vec<PathBuf>,
+    /// Docker archives of all images that seldom change, the ones above among them: nodes get them at once.
+    pub preload: Vec<PathBuf>,
+    /// Folder of the cache in which unpacked images are kept.
+    pub templates: PathBuf,
 }
 
 /// Supplies the parts, building those that are missing.
@@ -138,6 +143,7 @@ impl Native {
     /// Starts and joins a worker that is recorded and has not joined.
     fn join(&self, state: &mut ClusterState, index: u8, parts: &Parts) -> Result<()> {
         let place = state.nodes.iter().position(|n| n.index == index).expect("the node is recorded");
+        template(parts)?.stamp(&self.layout.node(&state.name, &state.nodes[place].name))?;
         bootstrap::start_nodes(&self.starter(state))?;
         let node = &state.nodes[place];
         let process = node::running(&self.layout, state, node)?;
@@ -145,6 +151,20 @@ impl Native {
         bootstrap::join(&self.layout, state, node, &process)?;
         state.nodes[place].joined = true;
         self.layout.save(state)
+    }
+
+    /// Gives the first node its images: those kept from an earlier node, else by an import that is kept.
+    fn preload(&self, state: &ClusterState, parts: &Parts, events: &dyn Events) -> Result<()> {
+        let (template, first) = (template(parts)?, &state.nodes[0]);
+        let folder = self.layout.node(&state.name, &first.name);
+        if template.stamp(&folder)? {
+            return Ok(());
+        }
+        events.stage("unpacking images, once", 2 * parts.preload.len() as u32);
+        self.starter(state).start(first)?;
+        node::import(&self.layout, state, first, &parts.preload)?;
+        node::stop(&self.layout, state, first)?;
+        template.harvest(&folder)
     }
 
     /// Ends and removes everything of a cluster but the host's own changes, with or without a record.
@@ -224,10 +244,12 @@ impl Provider for Native {
         HostJournal::prepare(&self.layout)?;
         install(&parts.programs, &self.layout.programs(&spec.name))?;
         network::create_bridge(&HostRunner, state.addresses()?)?;
+        if !state.initialised {
+            self.preload(&state, &parts, events)?;
+        }
         events.stage("starting the nodes", 3);
         let processes = bootstrap::start_nodes(&self.starter(&state))?;
         if !state.initialised {
-            events.stage("loading the control plane's images", 8);
             let first = &state.nodes[0];
             let images: Vec<PathBuf> =
                 parts.node_images.iter().chain(&parts.control_plane_images).cloned().collect();
@@ -353,6 +375,10 @@ impl Provider for Native {
             jobs.into_iter().try_for_each(|job| job.join().expect("an import does not panic"))
         })
     }
+}
+
+fn template(parts: &Parts) -> Result<Template> {
+    TemplateStore::new(&parts.templates).template(&parts.preload)
 }
 
 /// Puts programs into the cluster's own folder, so that it does not depend on the cache; links where it can.
