@@ -47,6 +47,18 @@ impl Latencies {
         })
     }
 
+    /// The smallest value.
+    pub fn min(&self) -> Option<Duration> {
+        self.buckets.first().map(|(upper, _)| Duration::from_nanos(*upper))
+    }
+
+    /// The mean; `None` without values.
+    pub fn mean(&self) -> Option<Duration> {
+        let count = self.count();
+        let sum: f64 = self.buckets.iter().map(|(upper, count)| *upper as f64 * *count as f64).sum();
+        (count > 0).then(|| Duration::from_nanos((sum / count as f64) as u64))
+    }
+
     /// The largest value.
     pub fn max(&self) -> Option<Duration> {
         self.buckets.last().map(|(upper, _)| Duration::from_nanos(*upper))

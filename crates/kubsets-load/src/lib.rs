@@ -27,6 +27,7 @@ mod spec;
 mod tally;
 mod target;
 mod template;
+mod threshold;
 mod tick;
 
 pub use exemplar::Exemplar;
@@ -36,8 +37,8 @@ pub use guard::{Address, GuardError, guard};
 pub use latencies::Latencies;
 pub use outcome::ErrorKind;
 pub use report::{
-    API_VERSION, Accounting, HdrLog, LoadReport, Pacing, Percentiles, Row, Second, Series, Table, Validity,
-    seconds_csv,
+    API_VERSION, Accounting, HdrLog, Histograms, LoadReport, Pacing, Percentiles, Row, Second, Series, Table,
+    Validity, seconds_csv,
 };
 pub use schedule::{
     Arrivals, Next, Pacer, Schedule, ScheduleError, Shape, Share, parse_duration, parse_instants,
@@ -45,4 +46,5 @@ pub use schedule::{
 pub use spec::{Limits, LoadSpec, Protocol, SpecError};
 pub use target::{Target, TargetError};
 pub use template::{Template, TemplateError};
+pub use threshold::{Threshold, ThresholdError};
 pub use tick::{Tick, VersionTick};

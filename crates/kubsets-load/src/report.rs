@@ -14,7 +14,7 @@ pub use csv::seconds_csv;
 pub use hdr_log::HdrLog;
 pub use percentiles::Percentiles;
 pub use seconds::Second;
-pub use series::{Accounting, Series};
+pub use series::{Accounting, Histograms, Series};
 pub use table::{Row, Table};
 pub use validity::{Pacing, Validity};
 

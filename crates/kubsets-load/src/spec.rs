@@ -86,6 +86,9 @@ pub struct LoadSpec {
     pub limits: Limits,
     /// A pause of the generator itself of this length makes the run invalid.
     pub stall_limit: Duration,
+    /// If more than 1 % of the requests are taken up later than this by the generator itself, and later than a
+    /// tenth of the p99 latency, the run is invalid.
+    pub late_limit: Duration,
 }
 
 impl LoadSpec {
@@ -109,6 +112,7 @@ impl LoadSpec {
             allow_hosts: Vec::new(),
             limits: Limits::default(),
             stall_limit: Duration::from_millis(250),
+            late_limit: Duration::from_millis(20),
         }
     }
 

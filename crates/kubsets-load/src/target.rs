@@ -1,25 +1,40 @@
 //! What is asked: address, method, headers, body, and weight among several targets.
 
 use http::{HeaderName, HeaderValue, Method};
+use serde::{Deserialize, Serialize};
 
 use crate::guard::{Address, GuardError, guard};
 use crate::template::{Template, TemplateError};
 
 /// One kind of request. Path, header values and body may hold the placeholders `{{seq}}` and `{{uuid}}`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Target {
     /// Name in reports; the method and address if empty.
+    #[serde(default)]
     pub name: String,
     /// `http://host[:port]/path`.
     pub url: String,
     /// Method, `GET` by default.
+    #[serde(default = "get")]
     pub method: String,
     /// Header names and values in their order.
+    #[serde(default)]
     pub headers: Vec<(String, String)>,
     /// Body; empty means none.
+    #[serde(default)]
     pub body: String,
     /// Share among the targets: 3 gets three times the requests of 1. At least 1.
+    #[serde(default = "one")]
     pub weight: u32,
+}
+
+fn get() -> String {
+    "GET".to_owned()
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// A target that cannot be used.
@@ -62,10 +77,10 @@ impl Target {
         Self {
             name: String::new(),
             url: url.into(),
-            method: "GET".to_owned(),
+            method: get(),
             headers: Vec::new(),
             body: String::new(),
-            weight: 1,
+            weight: one(),
         }
     }
 
@@ -160,6 +175,14 @@ mod tests {
         assert_eq!(picks, [0, 0, 1, 0, 2, 0, 0]);
         let many: usize = (0..7000).filter(|_| mixer.pick() == 0).count();
         assert_eq!(many, 5000);
+    }
+
+    #[test]
+    fn only_the_address_is_needed_in_a_file() {
+        let target: Target = serde_json::from_str(r#"{"url": "http://127.0.0.1/"}"#).unwrap();
+        assert_eq!(target, Target::get("http://127.0.0.1/"));
+        let error = serde_json::from_str::<Target>(r#"{"url": "x", "wait": 1}"#).unwrap_err();
+        assert!(error.to_string().contains("unknown field `wait`"), "{error}");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Percentiles in milliseconds, with the part of them that is a lower bound only.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use crate::latencies::Recorder;
+use crate::latencies::Latencies;
 
 /// Percentiles of a set of latencies, in milliseconds, exact to three significant digits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -33,31 +35,21 @@ pub struct Percentiles {
 
 impl Percentiles {
     /// Percentiles of measured values and of lower bounds together.
-    pub(crate) fn of(exact: &Recorder<u64>, bounds: Option<&Recorder<u64>>) -> Self {
+    pub fn of(exact: &Latencies, bounds: &Latencies) -> Self {
         let mut all = exact.clone();
-        let mut lower_bounds = 0;
-        let mut at_least_from = None;
-        if let Some(bounds) = bounds.filter(|bounds| !bounds.histogram().is_empty()) {
-            all.add(&bounds.latencies());
-            lower_bounds = bounds.histogram().len();
-            at_least_from = Some(ms(bounds.histogram().min()));
-        }
-        let histogram = all.histogram();
-        if histogram.is_empty() {
-            return Self::default();
-        }
-        let at = |quantile| ms(histogram.value_at_quantile(quantile));
+        all.merge(bounds);
+        let at = |quantile| all.quantile(quantile).map_or(0.0, ms);
         Self {
-            count: histogram.len(),
-            min: ms(histogram.min()),
-            mean: histogram.mean() / 1e6,
+            count: all.count(),
+            min: all.min().map_or(0.0, ms),
+            mean: all.mean().map_or(0.0, ms),
             p50: at(0.5),
             p90: at(0.9),
             p99: at(0.99),
             p999: at(0.999),
-            max: ms(histogram.max()),
-            lower_bounds,
-            at_least_from,
+            max: all.max().map_or(0.0, ms),
+            lower_bounds: bounds.count(),
+            at_least_from: bounds.min().map(ms),
         }
     }
 
@@ -82,25 +74,29 @@ impl Percentiles {
     }
 }
 
-fn ms(nanos: u64) -> f64 {
-    nanos as f64 / 1e6
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::latencies::Recorder;
 
     #[test]
     fn lower_bounds_are_marked_from_the_smallest_on() {
-        let mut exact = Recorder::new();
-        (0..90).for_each(|_| exact.record(5_000_000));
-        let mut bounds = Recorder::new();
-        (0..10).for_each(|_| bounds.record(2_000_000_000));
-        let percentiles = Percentiles::of(&exact, Some(&bounds));
+        let of = |nanos, count| {
+            let mut recorder = Recorder::<u64>::new();
+            recorder.record_many(nanos, count);
+            recorder.latencies()
+        };
+        let percentiles = Percentiles::of(&of(5_000_000, 90), &of(2_000_000_000, 10));
         assert_eq!(percentiles.count, 100);
         assert_eq!(percentiles.lower_bounds, 10);
         assert_eq!(percentiles.text(percentiles.p90), "5.00 ms");
         assert_eq!(percentiles.text(percentiles.p99), "≥ 2001 ms");
-        assert_eq!(Percentiles::of(&Recorder::new(), None).text(0.0), "-");
+        let none = Percentiles::of(&Latencies::default(), &Latencies::default());
+        assert_eq!(none, Percentiles::default());
+        assert_eq!(none.text(none.p99), "-");
     }
 }

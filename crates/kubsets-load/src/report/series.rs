@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Percentiles;
 use crate::engine::Totals;
-use crate::latencies::{Latencies, Recorder};
+use crate::latencies::Latencies;
 use crate::outcome::ErrorKind;
 use crate::tally::{Counts, TargetShard};
 
@@ -65,32 +65,36 @@ pub struct Series {
     pub uncorrected: Percentiles,
     /// From the planned instant: failed requests, which would flatter the others by failing fast.
     pub failed: Percentiles,
-    /// All values behind `corrected`: upper bounds in nanoseconds and counts.
-    pub histogram: Latencies,
+    /// The values behind the percentiles, so that reports can be added up without loss.
+    pub histograms: Histograms,
+}
+
+/// The values behind the percentiles of a series: upper bounds in nanoseconds and counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Histograms {
+    /// Good answers from the planned instant.
+    pub corrected: Latencies,
+    /// Requests without an answer from the planned instant: lower bounds.
+    pub lower_bounds: Latencies,
+    /// Good answers from the actual sending.
+    pub uncorrected: Latencies,
+    /// Failed requests from the planned instant.
+    pub failed: Latencies,
 }
 
 /// Adds up a series.
+#[derive(Default)]
 pub(super) struct Builder {
     name: String,
     plan: TargetShard,
     counts: Counts,
-    corrected: Recorder<u64>,
-    bounds: Recorder<u64>,
-    uncorrected: Recorder<u64>,
-    failed: Recorder<u64>,
+    histograms: Histograms,
 }
 
 impl Builder {
     pub(super) fn new(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            plan: TargetShard::default(),
-            counts: Counts::default(),
-            corrected: Recorder::new(),
-            bounds: Recorder::new(),
-            uncorrected: Recorder::new(),
-            failed: Recorder::new(),
-        }
+        Self { name: name.to_owned(), ..Self::default() }
     }
 
     pub(super) fn plan(&mut self, part: &TargetShard) {
@@ -106,18 +110,18 @@ impl Builder {
 
     pub(super) fn add(&mut self, cell: &Totals) {
         self.counts.merge(&cell.counts);
-        self.corrected.add(&cell.corrected.latencies());
-        self.bounds.add(&cell.bounds.latencies());
-        self.uncorrected.add(&cell.uncorrected.latencies());
-        self.failed.add(&cell.failed.latencies());
+        self.histograms.corrected.merge(&cell.corrected.latencies());
+        self.histograms.lower_bounds.merge(&cell.bounds.latencies());
+        self.histograms.uncorrected.merge(&cell.uncorrected.latencies());
+        self.histograms.failed.merge(&cell.failed.latencies());
     }
 
     pub(super) fn build(self) -> Series {
         let classes = ["other", "1xx", "2xx", "3xx", "4xx", "5xx"];
         let statuses = classes.iter().zip(self.counts.statuses).filter(|(_, count)| *count > 0);
         let errors = ErrorKind::ALL.into_iter().map(|kind| (kind, self.counts.errors[kind.index()]));
-        let mut histogram = self.corrected.latencies();
-        histogram.merge(&self.bounds.latencies());
+        let none = Latencies::default();
+        let histograms = self.histograms;
         Series {
             name: self.name,
             accounting: Accounting {
@@ -130,10 +134,10 @@ impl Builder {
             },
             statuses: statuses.map(|(class, count)| ((*class).to_owned(), count)).collect(),
             errors: errors.filter(|(_, count)| *count > 0).collect(),
-            corrected: Percentiles::of(&self.corrected, Some(&self.bounds)),
-            uncorrected: Percentiles::of(&self.uncorrected, None),
-            failed: Percentiles::of(&self.failed, None),
-            histogram,
+            corrected: Percentiles::of(&histograms.corrected, &histograms.lower_bounds),
+            uncorrected: Percentiles::of(&histograms.uncorrected, &none),
+            failed: Percentiles::of(&histograms.failed, &none),
+            histograms,
         }
     }
 }

@@ -4,12 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Percentiles, Series};
 use crate::engine::Pause;
-use crate::latencies::Recorder;
+use crate::latencies::{Latencies, Recorder};
 use crate::outcome::ErrorKind;
 use crate::spec::LoadSpec;
 
-/// Lateness that is never held against the generator, in milliseconds.
-const LATENESS_FREE_MS: f64 = 20.0;
 /// Lateness beyond this share of the p99 latency distorts it.
 const LATENESS_SHARE: f64 = 0.1;
 
@@ -30,7 +28,7 @@ pub struct Pacing {
 
 impl Pacing {
     pub(super) fn new(lateness: &Recorder<u64>, pause: Pause) -> Self {
-        let lateness = Percentiles::of(lateness, None);
+        let lateness = Percentiles::of(&lateness.latencies(), &Latencies::default());
         Self {
             p50_us: lateness.p50 * 1e3,
             p99_us: lateness.p99 * 1e3,
@@ -70,7 +68,7 @@ impl Validity {
                 spec.stall_limit.as_secs_f64()
             ));
         }
-        let free = LATENESS_FREE_MS.max(total.corrected.p99 * LATENESS_SHARE);
+        let free = (spec.late_limit.as_secs_f64() * 1e3).max(total.corrected.p99 * LATENESS_SHARE);
         if pacing.p99_us / 1e3 > free {
             reasons.push(format!(
                 "the generator could not keep up: 1 % of the requests were taken up more than {:.0} ms late \

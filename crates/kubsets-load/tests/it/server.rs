@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
+use kubsets_load::LoadReport;
 use tokio::sync::Mutex;
 
 /// What the server is asked.
@@ -63,9 +64,16 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) connections: Arc<AtomicU64>,
     pub(crate) requests: Arc<AtomicU64>,
+    lag_us: Arc<AtomicU64>,
 }
 
 impl Server {
+    /// The longest time in milliseconds for which the server or the generator had to wait for a processor:
+    /// on a busy machine no figure can be better than that.
+    pub(crate) fn slack_ms(&self, report: &LoadReport) -> f64 {
+        self.lag_us.load(Ordering::Relaxed) as f64 / 1e3 + report.pacing.longest_pause_ms
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
@@ -83,10 +91,13 @@ impl Server {
             turn: Mutex::new(()),
         });
         let accepted = Arc::clone(&connections);
+        let lag_us = Arc::new(AtomicU64::new(0));
+        let lag = Arc::clone(&lag_us);
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
                 let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                tokio::spawn(watch(lag));
                 loop {
                     let (stream, _) = listener.accept().await.unwrap();
                     accepted.fetch_add(1, Ordering::Relaxed);
@@ -101,7 +112,18 @@ impl Server {
                 }
             });
         });
-        Self { address, connections, requests }
+        Self { address, connections, requests, lag_us }
+    }
+}
+
+/// Notes how late this thread wakes up.
+async fn watch(lag_us: Arc<AtomicU64>) {
+    let pause = Duration::from_millis(2);
+    loop {
+        let start = Instant::now();
+        tokio::time::sleep(pause).await;
+        let late = start.elapsed().saturating_sub(pause);
+        lag_us.fetch_max(u64::try_from(late.as_micros()).unwrap(), Ordering::Relaxed);
     }
 }
 

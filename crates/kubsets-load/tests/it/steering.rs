@@ -2,9 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use kubsets_load::{Generator, LoadError, LoadSpec, Schedule};
+use kubsets_load::{Generator, LoadError, LoadSpec, Schedule, Tick};
 
 use crate::server::{Reply, Server};
+
+/// Asserts that as many requests were planned as the rate says, as far as the machine let the generator run.
+fn near(tick: &Tick, rate: f64) {
+    let allowed = 3.0 + rate * tick.lag_ms * 2.0 / 1e3;
+    let planned = tick.planned as f64;
+    assert!((planned - rate).abs() <= allowed, "{planned} planned at {rate}, lag {} ms", tick.lag_ms);
+}
 
 #[tokio::test]
 async fn the_rate_follows_and_the_run_ends_when_told() {
@@ -13,12 +20,12 @@ async fn the_rate_follows_and_the_run_ends_when_told() {
     let running = Generator::start(spec).await.unwrap();
     let mut ticks = running.ticks();
     let first = ticks.next().await.unwrap();
-    assert!((49..=51).contains(&first.planned), "{}", first.planned);
+    near(&first, 50.0);
     assert_eq!(first.rate, Some(50.0));
     running.set_rate(300.0).unwrap();
     ticks.next().await.unwrap();
     let third = ticks.next().await.unwrap();
-    assert!((297..=303).contains(&third.planned), "{}", third.planned);
+    near(&third, 300.0);
     assert_eq!(third.rate, Some(300.0));
     running.set_rate(0.0).unwrap();
     ticks.next().await.unwrap();
