@@ -147,5 +147,5 @@ fn main() -> Result<(), ConfigError> {
     false_alarms(runs)?;
     latency(runs)?;
     passing(runs)?;
-    other_rules(runs.min(500))
+    other_rules(runs)
 }

@@ -80,6 +80,21 @@ pub struct RuleVerdict {
     pub reason: String,
 }
 
+/// Classic figures on a whole recorded run. Each is valid for one look only, at a length fixed beforehand.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct OneLook {
+    /// One-sided p-value of Fisher's exact test that canary fails more often.
+    pub fisher_p: f64,
+    /// Mann-Whitney test on error rates per interval; `None` without such intervals for both versions.
+    pub mann_whitney: Option<MannWhitney>,
+}
+
+/// Classic figures on the errors of a recorded run, with `point_seconds` for each point of the Mann-Whitney test.
+pub fn one_look(ticks: &[Tick], point_seconds: f64) -> OneLook {
+    let (stable, canary) = points(ticks, point_seconds);
+    OneLook { fisher_p: fisher_p(sum(ticks)), mann_whitney: mann_whitney(&stable, &canary, 0.98) }
+}
+
 impl ClassicRule {
     /// The usual settings of each rule.
     pub fn standard() -> Vec<Self> {
@@ -297,6 +312,15 @@ mod tests {
         assert_eq!(seconds(&rules[5], &bad), Some(60.0));
         let good = series(300, 0);
         assert!(rules.iter().all(|rule| seconds(rule, &good).is_none()));
+    }
+
+    #[test]
+    fn one_look_has_the_classic_figures() {
+        let look = one_look(&series(100, 2), 10.0);
+        assert!(look.fisher_p < 1e-30, "{look:?}");
+        let test = look.mann_whitney.expect("ten points each");
+        assert!((test.u - 100.0).abs() < f64::EPSILON && (test.shift - 0.05).abs() < 1e-9, "{test:?}");
+        assert_eq!(one_look(&[], 10.0).mann_whitney, None);
     }
 
     #[test]

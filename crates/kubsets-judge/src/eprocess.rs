@@ -34,7 +34,7 @@ struct Rate {
 
 impl Rate {
     fn new(value: f64) -> Self {
-        Self { value, log_bad: value.ln(), log_good: (-value).ln_1p() }
+        Self { value, log_bad: value.ln(), log_good: (1.0 - value).ln() }
     }
 }
 
@@ -241,8 +241,8 @@ mod tests {
     #[test]
     fn block_by_hand() {
         // One request each, the canary's failed: (1-s) c / ((1-m) m) with m the mean rate.
-        let (s, c, m) = (0.1, 0.5, 0.3);
-        let expected = ((1.0 - s) * c / ((1.0 - m) * m) as f64).ln();
+        let (s, c, m) = (0.1_f64, 0.5, 0.3);
+        let expected = ((1.0 - s) * c / ((1.0 - m) * m)).ln();
         assert!((block_log_e(block((1, 0), (1, 1)), s, c) - expected).abs() < 1e-12);
     }
 

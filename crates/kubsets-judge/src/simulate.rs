@@ -23,12 +23,15 @@ pub(crate) use run::Trial;
 
 /// Runs per row unless asked otherwise.
 const RUNS: u64 = 2_000;
-/// Seconds simulated in all before the number of runs is cut, so that a report takes about a second.
+/// Seconds simulated in all, times indicators, before the number of runs is cut, so that a report takes about a
+/// second on a slow core.
 const MOST_TICKS: u64 = 2_400_000;
 /// Fewest runs that the cut leaves.
 const LEAST_RUNS: u64 = 200;
-/// Runs that the comparison with other rules takes at most; they are slower.
-const COMPARED_RUNS: u64 = 500;
+/// Runs that the comparison with other rules takes at most; they are slower, the more so the longer the run.
+const COMPARED_RUNS: u32 = 200;
+/// Seconds that the comparison simulates per row before its runs are cut down to a quarter.
+const COMPARED_TICKS: u32 = 60_000;
 
 /// A stretch of the run with one weight.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -60,7 +63,7 @@ pub struct SimulateSpec {
     pub latency: Option<Latency>,
     /// Seed of the random numbers.
     pub seed: u64,
-    /// Runs per row; `None` takes 2,000, or fewer where that would take seconds.
+    /// Runs per row; `None` takes 2,000, or fewer (at least 200) where that would take seconds.
     pub runs: Option<u32>,
     /// Adds what other tools' rules would have done.
     pub compare: bool,
@@ -161,7 +164,8 @@ impl SimulateSpec {
 
     fn runs(&self, schedules: &[Vec<Step>]) -> u32 {
         let ticks: u64 = schedules.iter().flatten().map(|step| 2 * u64::from(step.seconds)).sum();
-        let affordable = (MOST_TICKS / ticks.max(1)).clamp(LEAST_RUNS, RUNS);
+        let cost = ticks.max(1) * self.judge.indicators.len() as u64;
+        let affordable = (MOST_TICKS / cost).clamp(LEAST_RUNS, RUNS);
         self.runs.unwrap_or(u32::try_from(affordable).unwrap_or(u32::MAX))
     }
 }
@@ -203,7 +207,9 @@ pub fn simulate(spec: &SimulateSpec) -> Result<SimulateReport, ConfigError> {
         let equal = Trial::new(spec, &steps, spec.base_error, spec.latency.map(Latency::unchanged))?;
         let worse = Trial::new(spec, &steps, spec.canary_error, spec.latency)?;
         let rules = if spec.compare {
-            let compared = runs.min(COMPARED_RUNS as u32);
+            let seconds: u32 = steps.iter().map(|step| step.seconds).sum();
+            let affordable = (COMPARED_TICKS / seconds).clamp(COMPARED_RUNS / 4, COMPARED_RUNS);
+            let compared = runs.min(affordable);
             let classic = ClassicRule::standard();
             let equal_found = equal.compare(&classic, seed_row, compared);
             let worse_found = worse.compare(&classic, seed_row + 1, compared);

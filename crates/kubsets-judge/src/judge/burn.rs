@@ -80,7 +80,9 @@ mod tests {
     use super::*;
     use crate::tick::Counts;
 
-    fn window(blocks: &[((u64, u64), (u64, u64))]) -> BurnWindow {
+    type Pair = (u64, u64);
+
+    fn window(blocks: &[(Pair, Pair)]) -> BurnWindow {
         let mut window = BurnWindow::new(Burn::default());
         for &(stable, canary) in blocks {
             window.observe(Block::new(Counts::new(stable.0, stable.1), Counts::new(canary.0, canary.1)));
