@@ -16,10 +16,14 @@ use crate::{
     inputs::Inputs,
     oci::{self, LayerFile},
     progress::{Progress, Sink, Stage, cached},
+    prune::prune,
     recipe::{Layer, Recipe, RecipeError},
     sbom,
     source::{self, Context, Files, Part, SourceError},
 };
+
+/// Images that have a newer one of the same name stay that long in the cache.
+const SUPERSEDED_AFTER: Duration = Duration::from_hours(24);
 
 /// An image in the cache.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,6 +101,11 @@ pub fn build(
     let folder = cache.entry("images", &keys.image, sink, |folder, sink| {
         assemble(recipe, inputs, &keys.image, &layers, folder, sink)
     })?;
+    match prune(cache, SUPERSEDED_AFTER) {
+        Ok(pruned) => tracing::debug!(?pruned, "pruned the cache"),
+        // the image is there, and the next build tries again
+        Err(error) => tracing::debug!(%error, "cannot prune the cache"),
+    }
     read(&folder)
 }
 

@@ -5,14 +5,14 @@ use std::{
     ffi::OsStr,
     io::{self, BufRead, BufReader, Read},
     process::{Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex, mpsc},
+    sync::mpsc,
     thread,
     time::Duration,
 };
 
 use crate::progress::Stage;
 
-/// How many of the last lines a failed program's error shows.
+/// How many of the last lines of each pipe a failed program's error shows.
 const KEPT_LINES: usize = 20;
 
 /// A program that the build needs could not be run or failed.
@@ -79,46 +79,41 @@ pub(crate) fn run(command: &mut Command, stage: &mut Stage<'_>) -> Result<(), Co
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| io_error(program.clone(), error))?;
-    let kept = Arc::new(Mutex::new(VecDeque::new()));
     let (done, ended) = mpsc::channel::<()>();
     let readers = [
-        child.stdout.take().map(|pipe| keep_lines(pipe, &kept, done.clone())),
-        child.stderr.take().map(|pipe| keep_lines(pipe, &kept, done.clone())),
+        child.stdout.take().map(|pipe| keep_lines(pipe, done.clone())),
+        child.stderr.take().map(|pipe| keep_lines(pipe, done.clone())),
     ];
     drop(done);
     while ended.recv_timeout(Duration::from_secs(1)) == Err(mpsc::RecvTimeoutError::Timeout) {
         stage.tick();
     }
-    for reader in readers.into_iter().flatten() {
-        let _ = reader.join();
-    }
+    let lines: Vec<String> =
+        readers.into_iter().flatten().filter_map(|reader| reader.join().ok()).flatten().collect();
     let status = child.wait().map_err(|source| CommandError::Io { program: program.clone(), source })?;
     if status.success() {
         return Ok(());
     }
-    let lines = kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let output = lines.iter().cloned().collect::<Vec<String>>().join("\n");
-    Err(CommandError::Failed { program, status, output })
+    Err(CommandError::Failed { program, status, output: lines.join("\n") })
 }
 
-/// Reads a pipe to its end; the sender is dropped with the thread, which tells that it ended.
+/// Reads a pipe to its end and returns its last lines; the sender is dropped with the thread.
 fn keep_lines(
     pipe: impl Read + Send + 'static,
-    kept: &Arc<Mutex<VecDeque<String>>>,
     done: mpsc::Sender<()>,
-) -> thread::JoinHandle<()> {
-    let kept = Arc::clone(kept);
+) -> thread::JoinHandle<VecDeque<String>> {
     thread::spawn(move || {
+        let mut kept = VecDeque::new();
         for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
             let line = String::from_utf8_lossy(&line).into_owned();
             tracing::trace!("{line}");
-            let mut lines = kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if lines.len() == KEPT_LINES {
-                lines.pop_front();
+            if kept.len() == KEPT_LINES {
+                kept.pop_front();
             }
-            lines.push_back(line);
+            kept.push_back(line);
         }
         drop(done);
+        kept
     })
 }
 

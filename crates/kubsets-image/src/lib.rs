@@ -23,6 +23,7 @@ pub mod load;
 mod native;
 mod oci;
 mod progress;
+mod prune;
 mod recipe;
 mod sbom;
 mod source;
