@@ -49,7 +49,16 @@ pub(crate) async fn find_endpoint(
     let object = ObjectRef::namespaced(GATEWAY_API, "Gateway", gateway_namespace, gateway_name);
     let Some(gateway) = read(access, &object).await? else { return Ok(None) };
     let port = listener_port(&gateway, parent["sectionName"].as_str());
-    let mut candidates = node_ports(access, gateway_namespace, gateway_name, port).await?;
+    let own = format!(
+        "gateway.envoyproxy.io/owning-gateway-name={gateway_name},\
+         gateway.envoyproxy.io/owning-gateway-namespace={gateway_namespace}"
+    );
+    let mut candidates = node_ports(access, &own, port).await?;
+    if let Some(class) = gateway.pointer("/spec/gatewayClassName").and_then(Value::as_str) {
+        // one proxy may serve all Gateways of a class
+        let shared = format!("gateway.envoyproxy.io/owning-gatewayclass={class}");
+        candidates.extend(node_ports(access, &shared, port).await?);
+    }
     let addresses = gateway.pointer("/status/addresses").and_then(Value::as_array);
     for address in addresses.into_iter().flatten().filter_map(|one| one["value"].as_str()) {
         candidates.push((format!("{address}:{port}"), format!("address of Gateway {gateway_name}")));
@@ -77,17 +86,8 @@ fn listener_port(gateway: &Value, section: Option<&str>) -> u16 {
 }
 
 /// Node ports of the Services that stand for the gateway, the nodes' own addresses before them.
-async fn node_ports(
-    access: &Access,
-    gateway_namespace: &str,
-    gateway: &str,
-    port: u16,
-) -> Result<Vec<(String, String)>, ApiError> {
-    let selector = format!(
-        "gateway.envoyproxy.io/owning-gateway-name={gateway},\
-         gateway.envoyproxy.io/owning-gateway-namespace={gateway_namespace}"
-    );
-    let services = Api::<Service>::all(access.client()).list(&ListParams::default().labels(&selector)).await;
+async fn node_ports(access: &Access, selector: &str, port: u16) -> Result<Vec<(String, String)>, ApiError> {
+    let services = Api::<Service>::all(access.client()).list(&ListParams::default().labels(selector)).await;
     let services = services.during(|| "list the gateway's Services".into())?.items;
     let nodes = Api::<Node>::all(access.client()).list(&ListParams::default()).await;
     // Without the right to read nodes the gateway's own addresses are left.
