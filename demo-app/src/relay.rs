@@ -70,6 +70,12 @@ struct InFlight {
     delivery: Result<DeliveryFuture, String>,
 }
 
+struct Delivered {
+    row_id: i64,
+    order_id: Uuid,
+    acknowledged: Instant,
+}
+
 /// Does something at most once per period.
 struct Every(Duration, Option<Instant>);
 
@@ -142,7 +148,7 @@ impl Relay {
         let (mut delivered, mut failure) = (Vec::with_capacity(size), None);
         for message in in_flight {
             match self.settle(message).await {
-                Ok(ids) => delivered.push(ids),
+                Ok(one) => delivered.push(one),
                 Err(error) => failure = Some(error),
             }
         }
@@ -185,7 +191,7 @@ impl Relay {
     }
 
     /// Waits for the broker's answer to one message.
-    async fn settle(&self, message: InFlight) -> Result<(i64, Uuid), String> {
+    async fn settle(&self, message: InFlight) -> Result<Delivered, String> {
         let outcome = match message.delivery {
             Err(error) => Err(error),
             Ok(delivery) => match delivery.await {
@@ -201,7 +207,11 @@ impl Relay {
                 message.span.record("messaging.destination.partition.id", delivery.partition.to_string());
                 message.span.record("messaging.kafka.offset", delivery.offset);
                 self.dependency.report(&Ok(()));
-                Ok((message.row_id, message.order_id))
+                Ok(Delivered {
+                    row_id: message.row_id,
+                    order_id: message.order_id,
+                    acknowledged: Instant::now(),
+                })
             }
             Err(error) => {
                 message.span.record("otel.status_code", "ERROR");
@@ -242,16 +252,22 @@ impl Relay {
 /// The worker may be faster than this: an order is never shown as fulfilled before it was published.
 async fn mark_published(
     transaction: &mut Transaction<'_, Postgres>,
-    delivered: &[(i64, Uuid)],
+    delivered: &[Delivered],
 ) -> Result<(), sqlx::Error> {
-    let (rows, orders): (Vec<i64>, Vec<Uuid>) = delivered.iter().copied().unzip();
+    let rows: Vec<i64> = delivered.iter().map(|one| one.row_id).collect();
+    let orders: Vec<Uuid> = delivered.iter().map(|one| one.order_id).collect();
+    // Told as an age, so that all times of an order come from one clock, that of the database.
+    let ages: Vec<f64> = delivered.iter().map(|one| one.acknowledged.elapsed().as_secs_f64()).collect();
     sqlx::query(
         "with carried as (update outbox set published_at = clock_timestamp() where id = any($1))
-         update orders set published_at = least(clock_timestamp(), fulfilled_at, dead_at)
-         where id = any($2) and published_at is null",
+         update orders set
+             published_at = least(clock_timestamp() - make_interval(secs => done.age), fulfilled_at, dead_at)
+         from unnest($2::uuid[], $3::float8[]) as done (order_id, age)
+         where id = done.order_id and published_at is null",
     )
     .bind(rows)
     .bind(orders)
+    .bind(ages)
     .execute(&mut **transaction)
     .await?;
     Ok(())
