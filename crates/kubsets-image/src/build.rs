@@ -42,6 +42,16 @@ pub struct BuiltImage {
     pub size: u64,
 }
 
+impl BuiltImage {
+    /// Copies the archive to a file of the user's; returns its size in bytes.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save(&self, to: &Path) -> io::Result<u64> {
+        fs::copy(&self.archive, to)
+    }
+}
+
 /// An image cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {

@@ -10,7 +10,7 @@
 //! ([`native_binaries`]) and finds the folders of Go modules, where charts and manifests lie
 //! ([`module_dir`]).
 //!
-//! It does not talk to a cluster and does not run containers: [`load`] only says which command does.
+//! It does not talk to a cluster and does not run containers.
 
 mod build;
 mod cache;
@@ -19,7 +19,6 @@ mod digest;
 mod elf;
 mod go;
 mod inputs;
-pub mod load;
 mod native;
 mod oci;
 mod progress;

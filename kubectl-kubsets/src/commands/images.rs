@@ -95,13 +95,12 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         Command::Load { chosen, which } => {
             let built = build(app, select(&chosen.images)?).await?;
             let archives: Vec<PathBuf> = built.iter().map(|(_, image)| image.archive.clone()).collect();
-            let count = archives.len();
-            let step = app.ui.step(format!("Loading {count} images into cluster {}", which.name));
             let progress = Progress::new(app);
+            let told = progress.clone();
             Clusters::new(app)
-                .on(&which, move |provider, name| provider.load_images(name, &archives, &progress))
+                .on(&which, move |provider, name| provider.load_images(name, &archives, &told))
                 .await?;
-            step.done("");
+            progress.done();
         }
         Command::Save { image, to } => {
             let chosen = select(std::slice::from_ref(&image))?;
@@ -113,7 +112,7 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             }
             let built = build(app, chosen).await?;
             for (_, image) in built {
-                let size = kubsets_image::load::save(&image, &to).map_err(|error| {
+                let size = image.save(&to).map_err(|error| {
                     Failure::usage(format!("cannot write {}", to.display())).because(error)
                 })?;
                 app.ui.message(format!("{} in {} ({})", image.reference, to.display(), bytes(size)));

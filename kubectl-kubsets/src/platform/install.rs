@@ -61,8 +61,26 @@ impl<'a> Installer<'a> {
             dry_run: false,
             namespace: Some(namespace.to_owned()).filter(|n| !n.is_empty()),
         };
+        for job in objects.iter().filter(|o| kind(o) == "Job") {
+            self.clear_job(job, &options).await?;
+        }
         let applied = self.applier.apply_all(objects, &options).await?;
         step.done(format!("{} objects", applied.len()));
+        Ok(())
+    }
+
+    /// Removes a Job of another shape: what a Job runs cannot be changed, only run anew.
+    async fn clear_job(&self, job: &DynamicObject, options: &ApplyOptions) -> anyhow::Result<()> {
+        let mut target = ObjectRef::of(job);
+        target.namespace = target.namespace.or_else(|| options.namespace.clone());
+        if target.api(self.access).get_opt(&target.name).await?.is_none() {
+            return Ok(());
+        }
+        let trial = ApplyOptions { dry_run: true, ..options.clone() };
+        if self.applier.apply(job, &trial).await.is_err() {
+            self.ui.detail(format!("{target} runs anew, in its new form"));
+            self.applier.delete(&target).await?;
+        }
         Ok(())
     }
 
@@ -158,9 +176,8 @@ impl<'a> Installer<'a> {
 
 /// Kinds of our components without a namespace.
 fn is_namespaced(object: &DynamicObject) -> bool {
-    let kind = object.types.as_ref().map_or("", |t| t.kind.as_str());
     !matches!(
-        kind,
+        kind(object),
         "Namespace"
             | "CustomResourceDefinition"
             | "ClusterRole"
@@ -173,4 +190,8 @@ fn is_namespaced(object: &DynamicObject) -> bool {
             | "MutatingWebhookConfiguration"
             | "ValidatingWebhookConfiguration"
     )
+}
+
+fn kind(object: &DynamicObject) -> &str {
+    object.types.as_ref().map_or("", |types| types.kind.as_str())
 }
