@@ -27,8 +27,10 @@ measure() {
   requests=$(eval "$extract" <"$work/out" | head -1)
   awk -v name="$name" -v n="${requests:-0}" -v s="$seconds" '{
     cpu = $2 + $3
+    per_cpu = 0
+    if (cpu) per_cpu = n / cpu
     printf "%-10s %10d requests %9.0f per s %9.0f per s of processor time (user %.2f s, system %.2f s)\n",
-      name, n, n / s, cpu > 0 ? n / cpu : 0, $2, $3
+      name, n, n / s, per_cpu, $2, $3
   }' "$work/time"
 }
 

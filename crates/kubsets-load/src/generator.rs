@@ -57,8 +57,10 @@ impl Generator {
     ///
     /// The specification is wrong, a host has no address, or a thread cannot be started. Nothing has been sent
     /// then.
-    pub async fn start(spec: LoadSpec) -> Result<Running, LoadError> {
+    pub async fn start(mut spec: LoadSpec) -> Result<Running, LoadError> {
         spec.check()?;
+        // A worker without a connection of its own could send nothing.
+        spec.workers = spec.workers.min(spec.concurrency());
         let (endpoints, plan) = endpoints(&spec)?;
         let mut addresses = Vec::with_capacity(endpoints.len());
         for endpoint in &endpoints {

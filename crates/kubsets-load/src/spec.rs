@@ -14,7 +14,8 @@ pub enum Protocol {
     #[default]
     Http1,
     /// HTTP/1.1 with a new connection for each request, so that what balances connections (kube-proxy)
-    /// balances requests.
+    /// balances requests. More than some hundred of them a second to one address use up the local ports in the
+    /// long run, which makes the run invalid.
     Http1PerRequest,
     /// HTTP/2 by prior knowledge, many requests at once on each connection.
     Http2,

@@ -8,9 +8,10 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::HeaderName;
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
-use hyper::client::conn::http1::{Connection, SendRequest, handshake};
+use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
@@ -28,8 +29,12 @@ pub(crate) struct Http1 {
 impl Http1 {
     pub(crate) async fn connect(address: SocketAddr) -> Result<Self, ErrorKind> {
         let stream = connect(address).await?;
-        let (sender, connection) =
-            handshake(TokioIo::new(stream)).await.map_err(|error| ErrorKind::of_exchange(&error))?;
+        // Requests are small: one buffer is cheaper to write than a list of them.
+        let (sender, connection) = Builder::new()
+            .writev(false)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| ErrorKind::of_exchange(&error))?;
         Ok(Self { sender, connection: Box::pin(connection), closed: false })
     }
 
@@ -46,7 +51,11 @@ impl Http1 {
     }
 
     /// Sends a request and reads the whole answer.
-    pub(crate) async fn exchange(&mut self, request: Outgoing) -> Result<Answer, Failure> {
+    pub(crate) async fn exchange(
+        &mut self,
+        request: Outgoing,
+        version_header: &HeaderName,
+    ) -> Result<Answer, Failure> {
         if !self.sender.is_ready() {
             let ready = std::future::poll_fn(|cx| {
                 if self.poll_idle(cx).is_ready() {
@@ -55,7 +64,7 @@ impl Http1 {
                 self.sender.poll_ready(cx).map(|ready| ready.is_ok())
             });
             if !ready.await {
-                return Err(Failure::NotSent);
+                return Err(Failure::NotSent(Box::new(request)));
             }
         }
         let mut response = pin!(self.sender.try_send_request(request));
@@ -63,10 +72,11 @@ impl Http1 {
         let response =
             std::future::poll_fn(|cx| drive(connection, closed, cx, |cx| response.as_mut().poll(cx)));
         let response = response.await.map_err(|mut error| match error.take_message() {
-            Some(_) => Failure::NotSent,
+            Some(unsent) => Failure::NotSent(Box::new(unsent)),
             None => Failure::Error(ErrorKind::of_exchange(error.error())),
         })?;
-        let (head, mut body) = response.into_parts();
+        let answer = Answer::of(&response, version_header);
+        let mut body = response.into_body();
         while !body.is_end_stream() {
             let frame =
                 std::future::poll_fn(|cx| drive(connection, closed, cx, |cx| poll_frame(&mut body, cx)));
@@ -76,7 +86,7 @@ impl Http1 {
                 Some(Err(error)) => return Err(Failure::Error(ErrorKind::of_exchange(&error))),
             }
         }
-        Ok(Answer::new(head))
+        Ok(answer)
     }
 }
 

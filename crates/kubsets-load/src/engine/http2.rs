@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::HeaderName;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -21,25 +22,25 @@ pub(crate) async fn exchange(
     shared: &Shared,
     address: std::net::SocketAddr,
     request: Outgoing,
+    version_header: &HeaderName,
 ) -> Result<Answer, Failure> {
     let mut sender = sender(shared, address).await.map_err(Failure::Error)?;
     if sender.ready().await.is_err() {
-        return Err(Failure::NotSent);
+        return Err(Failure::NotSent(Box::new(request)));
     }
-    let response = sender.try_send_request(request).await.map_err(|mut error| {
-        if error.take_message().is_some() {
-            Failure::NotSent
-        } else {
-            Failure::Error(ErrorKind::of_exchange(error.error()))
-        }
-    })?;
-    let (head, mut body) = response.into_parts();
+    let response =
+        sender.try_send_request(request).await.map_err(|mut error| match error.take_message() {
+            Some(unsent) => Failure::NotSent(Box::new(unsent)),
+            None => Failure::Error(ErrorKind::of_exchange(error.error())),
+        })?;
+    let answer = Answer::of(&response, version_header);
+    let mut body = response.into_body();
     while let Some(frame) = body.frame().await {
         if let Err(error) = frame {
             return Err(Failure::Error(ErrorKind::of_exchange(&error)));
         }
     }
-    Ok(Answer::new(head))
+    Ok(answer)
 }
 
 async fn sender(

@@ -33,11 +33,12 @@ pub(crate) async fn run(worker: &Arc<Worker>, out: &Sender<Shard>) -> io::Result
         second: 0,
         changes: 0,
         pause: 0,
+        stall: (0, 0),
     };
     let mut wanted = 0;
     loop {
         let now = worker.now();
-        pace.pause = pace.pause.max(now.saturating_sub(wanted));
+        pace.woke(now, wanted);
         let more = pace.take_up(now);
         pace.seconds(now);
         if now >= pace.end || worker.control.is_stopped() {
@@ -57,7 +58,7 @@ pub(crate) async fn run(worker: &Arc<Worker>, out: &Sender<Shard>) -> io::Result
     let deadline = ended.saturating_add(nanos(spec.drain_time()));
     loop {
         let now = worker.now();
-        pace.pause = pace.pause.max(now.saturating_sub(wanted));
+        pace.woke(now, wanted);
         worker.state().sweep(now, worker.timeout());
         pace.seconds(now);
         if now >= deadline || worker.control.is_aborted() || worker.state().is_quiet() {
@@ -78,9 +79,21 @@ struct Pace<'a> {
     changes: u64,
     /// The longest delay of this task in the present second.
     pause: u64,
+    /// The last delay that was a standstill, and the last second that it spoils.
+    stall: (u64, u64),
 }
 
 impl Pace<'_> {
+    /// Notes how late this task woke up. A standstill spoils the second in which it ends and the next one, in
+    /// which what it delayed is answered.
+    fn woke(&mut self, now: u64, wanted: u64) {
+        let pause = now.saturating_sub(wanted);
+        self.pause = self.pause.max(pause);
+        if pause >= nanos(self.worker.plan.spec.stall_limit) {
+            self.stall = (pause, now / SECOND + 1);
+        }
+    }
+
     /// Takes up what is due, at most a batch; whether there is more.
     fn take_up(&mut self, now: u64) -> bool {
         let mut start = Vec::new();
@@ -132,6 +145,9 @@ impl Pace<'_> {
     fn shard(&mut self) -> Shard {
         let mut shard = self.worker.state().shard(self.second);
         shard.pause = std::mem::take(&mut self.pause);
+        if shard.second <= self.stall.1 {
+            shard.pause = shard.pause.max(self.stall.0);
+        }
         shard.rate = match self.worker.plan.spec.schedule {
             Schedule::Closed { .. } => None,
             Schedule::Open { .. } | Schedule::Replay { .. } => {

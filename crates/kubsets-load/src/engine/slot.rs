@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use http::HeaderValue;
-use http::response::Parts;
+use http::{HeaderName, HeaderValue, Response};
 
 use super::http1::Http1;
 use super::http2::{self, Shared};
@@ -24,21 +23,24 @@ const REFUSED_PAUSE: Duration = Duration::from_millis(10);
 /// Fresh connections tried for one request when idle ones turn out to be closed before anything was sent.
 const TRIES: usize = 3;
 
-/// The head of a complete answer.
+/// What is kept of a complete answer.
 pub(crate) struct Answer {
-    head: Parts,
+    status: u16,
+    version: Option<HeaderValue>,
 }
 
 impl Answer {
-    pub(crate) fn new(head: Parts) -> Self {
-        Self { head }
+    pub(crate) fn of<B>(response: &Response<B>, version_header: &HeaderName) -> Self {
+        let version = response.headers().get(version_header).cloned();
+        Self { status: response.status().as_u16(), version }
     }
 }
 
 /// Why an exchange brought no answer.
 pub(crate) enum Failure {
-    /// The connection was closed before anything of the request was sent: another may be tried.
-    NotSent,
+    /// The connection was closed before anything of the request was sent: it comes back and another connection
+    /// may be tried.
+    NotSent(Box<Outgoing>),
     /// The request failed.
     Error(ErrorKind),
 }
@@ -123,7 +125,7 @@ impl Slot {
         let signal = Arc::clone(&self.signal);
         signal.arm(sent.saturating_add(self.worker.timeout()).max(1));
         let result = {
-            let mut exchange = pin!(self.exchange(job, request));
+            let mut exchange = pin!(self.exchange(request));
             std::future::poll_fn(|cx| {
                 signal.waker.register(cx.waker());
                 if signal.is_expired() {
@@ -141,7 +143,7 @@ impl Slot {
             self.link = None;
         }
         let (outcome, version) = match &result {
-            Some(Ok(answer)) => (Outcome::Answer(answer.head.status.as_u16()), self.version(answer)),
+            Some(Ok(answer)) => (Outcome::Answer(answer.status), answer.version.as_ref()),
             Some(Err(kind)) => (Outcome::Error(*kind), None),
             None => (Outcome::TimedOut, None),
         };
@@ -152,28 +154,35 @@ impl Slot {
     }
 
     /// Exchanges a request for an answer, on a new connection if an idle one has been closed meanwhile.
-    async fn exchange(&mut self, job: Job, request: Outgoing) -> Result<Answer, ErrorKind> {
-        let mut request = Some(request);
+    async fn exchange(&mut self, mut request: Outgoing) -> Result<Answer, ErrorKind> {
+        let worker = Arc::clone(&self.worker);
+        let version_header = worker.version_header();
         for _ in 0..TRIES {
-            // Made anew for a further try only: what was handed to hyper is gone.
-            let request = request.take().unwrap_or_else(|| self.worker.state().remake(job.target).0);
-            let result = match &self.shared {
-                Some(shared) => http2::exchange(shared, self.address, request).await,
-                None => match &mut self.link {
-                    Some(link) => link.exchange(request).await,
-                    None => self.link.insert(Http1::connect(self.address).await?).exchange(request).await,
-                },
-            };
+            let result = self.exchange_once(request, version_header).await;
             match result {
                 Ok(answer) => return Ok(answer),
                 Err(Failure::Error(kind)) => return Err(kind),
-                Err(Failure::NotSent) => self.link = None,
+                Err(Failure::NotSent(unsent)) => {
+                    self.link = None;
+                    request = *unsent;
+                }
             }
         }
         Err(ErrorKind::Reset)
     }
 
-    fn version<'a>(&self, answer: &'a Answer) -> Option<&'a HeaderValue> {
-        answer.head.headers.get(self.worker.version_header())
+    async fn exchange_once(
+        &mut self,
+        request: Outgoing,
+        version_header: &HeaderName,
+    ) -> Result<Answer, Failure> {
+        if let Some(shared) = &self.shared {
+            return http2::exchange(shared, self.address, request, version_header).await;
+        }
+        let link = match &mut self.link {
+            Some(link) => link,
+            None => self.link.insert(Http1::connect(self.address).await.map_err(Failure::Error)?),
+        };
+        link.exchange(request, version_header).await
     }
 }

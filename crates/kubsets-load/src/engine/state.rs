@@ -64,10 +64,6 @@ impl State {
         self.factory.make(target)
     }
 
-    pub(crate) fn remake(&mut self, target: usize) -> (Outgoing, Option<u128>) {
-        self.factory.make(target)
-    }
-
     pub(crate) fn finished(&mut self, pool: usize, slot: usize, sample: &Sample<'_>) {
         self.under_way -= 1;
         self.pools[pool].finish(slot);

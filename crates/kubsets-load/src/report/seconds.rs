@@ -39,6 +39,8 @@ pub struct Second {
     pub max_ms: Option<f64>,
     /// Longest delay of the generator itself.
     pub lag_ms: f64,
+    /// Whether the generator stood still for so long that this second says nothing about the server.
+    pub disturbed: bool,
     /// Answers and bad answers by version.
     pub versions: BTreeMap<String, (u64, u64)>,
 }
@@ -61,6 +63,7 @@ impl Second {
             p99_ms: at(0.99),
             max_ms: at(1.0),
             lag_ms: tick.lag_ms,
+            disturbed: tick.disturbed,
             versions: tick.versions.iter().map(|(name, v)| (name.clone(), (v.count, v.bad))).collect(),
         }
     }

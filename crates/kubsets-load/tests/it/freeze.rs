@@ -41,6 +41,10 @@ async fn a_frozen_generator_calls_the_run_invalid() {
         report.validity
     );
     assert!((900.0..2000.0).contains(&report.pacing.longest_pause_ms), "{:?}", report.pacing);
+    // The second of the standstill, the one in which it ended and the next are marked.
+    let disturbed = report.seconds.iter().filter(|second| second.disturbed).count();
+    assert!(disturbed >= 3, "{:?}", report.seconds);
+    assert!(!report.seconds[0].disturbed || report.seconds[0].lag_ms > 250.0);
     // Nothing is swept under the rug: the plan was kept, and what it cost is in the percentiles.
     assert!(report.accounting.holds(), "{}", report.identity);
     assert_eq!(report.accounting.planned, 250);
