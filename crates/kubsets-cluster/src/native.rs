@@ -9,6 +9,7 @@ pub mod address;
 pub mod bootstrap;
 pub mod cgroup;
 pub mod config;
+pub mod enter;
 pub mod host;
 pub mod lock;
 pub mod network;
@@ -18,6 +19,7 @@ pub mod process;
 mod provider;
 pub mod state;
 pub mod template;
+mod wait;
 
 pub use provider::{Native, Parts, PartsSource};
 

@@ -5,9 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::config;
-use super::node::{NodeStarter, running, wait, with_programs};
+use super::enter::with_programs;
+use super::node::{NodeStarter, running};
 use super::process::Process;
 use super::state::{ClusterState, Layout, NodeState, write_atomically};
+use super::wait::wait;
 use crate::command::{HostRunner, Invocation, Runner};
 use crate::{Error, Result};
 

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::address::{AddressPlan, overlap};
-use super::node::inside;
+use super::enter::inside;
 use super::process::Process;
 use super::state::NodeState;
 use crate::command::{Invocation, Runner};

@@ -6,24 +6,15 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::enter::with_programs;
 use super::process::Process;
 use super::state::{ClusterState, Layout, NodeState, read_json, write_atomically, write_json};
+use super::wait::wait;
 use super::{cgroup, config, host, network, node_init::NodeInit};
-use crate::command::{HostRunner, Invocation, Runner, last_lines};
+use crate::command::{HostRunner, Runner, last_lines};
 use crate::{Error, Result};
-
-/// The search path inside a node, after the cluster's own programs.
-pub const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/// A command that runs inside a node's namespaces.
-pub fn inside(process: &Process, command: &[&str]) -> Invocation {
-    let pid = process.pid.to_string();
-    Invocation::new("nsenter")
-        .args(["-t", &pid, "-m", "-u", "-n", "-p", "--wd=/", "--"])
-        .args(command.iter().copied())
-}
 
 /// Starts nodes of one cluster.
 pub struct NodeStarter<'a> {
@@ -122,18 +113,6 @@ pub fn stop(layout: &Layout, state: &ClusterState, node: &NodeState) -> Result<(
     cgroup::remove(&state.name, Some(&node.name))
 }
 
-/// A command line inside a node with the cluster's programs on the path, `HOME` in the node's folder.
-pub fn with_programs(
-    layout: &Layout,
-    state: &ClusterState,
-    node: &NodeState,
-    process: &Process,
-) -> Invocation {
-    let folder = layout.node(&state.name, &node.name);
-    let path = format!("PATH={}:{SYSTEM_PATH}", layout.programs(&state.name).display());
-    inside(process, &["env", &path, &format!("HOME={}", folder.display())])
-}
-
 /// Brings docker archives into a node's containerd, those that it does not have yet.
 ///
 /// # Errors
@@ -183,22 +162,6 @@ fn wait_for_containerd(folder: &Path, process: &Process) -> Result<()> {
         Ok(_) => Ok(None),
         Err(e) => Ok(Some(format!("{e}; {}", last_lines(&fs::read_to_string(&log).unwrap_or_default(), 2)))),
     })
-}
-
-/// Asks until the answer is `None`; an answer with text is the state seen last.
-pub(crate) fn wait(
-    what: &str,
-    limit: Duration,
-    mut ask: impl FnMut() -> Result<Option<String>>,
-) -> Result<()> {
-    let began = Instant::now();
-    loop {
-        let Some(last) = ask()? else { return Ok(()) };
-        if began.elapsed() > limit {
-            return Err(Error::Timeout { what: what.into(), waited: limit, last });
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 fn create_dir(path: &Path) -> Result<()> {

@@ -15,10 +15,11 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use serde::{Deserialize, Serialize};
 
+use super::enter::SYSTEM_PATH;
 use super::host::MOUNTPOINTS;
-use super::node::{SYSTEM_PATH, wait};
 use super::process::Process;
 use super::state::{read_json, write_json};
+use super::wait::wait;
 use crate::{Error, Result};
 
 /// What a node's first process has to know.

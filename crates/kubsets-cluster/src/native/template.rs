@@ -35,8 +35,8 @@ impl TemplateStore {
         let mut identities = archives.iter().map(|a| node::identity(a)).collect::<Result<Vec<_>>>()?;
         identities.sort();
         let digest = Sha256::digest(identities.join("\n"));
-        let key: String = digest[..16].iter().map(|b| format!("{b:02x}")).collect();
-        Ok(Template { folder: self.root.join(key), root: self.root.clone() })
+        let key = u128::from_be_bytes(digest[..16].try_into().expect("a digest has 32 bytes"));
+        Ok(Template { folder: self.root.join(format!("{key:032x}")), root: self.root.clone() })
     }
 }
 
@@ -78,7 +78,9 @@ impl Template {
         }
         // every containerd makes an identity of its own
         remove(&partial.join("containerd/io.containerd.grpc.v1.introspection"))?;
-        for entry in fs::read_dir(&self.root).map_err(Error::file("list", &self.root))?.filter_map(|e| e.ok())
+        for entry in fs::read_dir(&self.root)
+            .map_err(Error::file("list", &self.root))?
+            .filter_map(std::result::Result::ok)
         {
             if entry.path() != partial {
                 remove(&entry.path())?;
@@ -154,7 +156,7 @@ mod tests {
         let archive = root.path().join("a.tar");
         fs::write(&archive, "a").unwrap();
         let store = TemplateStore::new(root.path().join("templates"));
-        let template = store.template(&[archive.clone()]).unwrap();
+        let template = store.template(std::slice::from_ref(&archive)).unwrap();
         let first = node(root.path(), "first");
         assert!(!template.stamp(&root.path().join("second")).unwrap());
         template.harvest(&first).unwrap();
