@@ -2,6 +2,7 @@
 
 mod csv;
 mod hdr_log;
+mod merge;
 mod percentiles;
 mod seconds;
 mod series;

@@ -123,9 +123,6 @@ pub(crate) fn spawn(
     out: Sender<Shard>,
 ) -> std::io::Result<()> {
     let run = move || {
-        if !plan.spec.schedule.is_closed_loop() {
-            prefer_this_thread();
-        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let broken = match runtime {
             Ok(runtime) => {
@@ -147,17 +144,6 @@ pub(crate) fn spawn(
     };
     std::thread::Builder::new().name(format!("load-{index}")).spawn(run).map(drop)
 }
-
-/// Asks the system to let this thread run soon after it wakes up: it sleeps most of the time, and being late
-/// spoils its figures. A closed loop is not late and shall not take the processor from a server beside it.
-#[cfg(target_os = "linux")]
-fn prefer_this_thread() {
-    // Only those who may do this get it; the others go on as they are.
-    let _refused = rustix::process::setpriority_process(Some(rustix::thread::gettid()), -10);
-}
-
-#[cfg(not(target_os = "linux"))]
-fn prefer_this_thread() {}
 
 /// Part number `index` of a number that is split as evenly as can be.
 fn share(all: usize, index: usize, of: usize) -> usize {

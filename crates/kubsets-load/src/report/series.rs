@@ -30,6 +30,15 @@ pub struct Accounting {
 }
 
 impl Accounting {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.planned += other.planned;
+        self.ok += other.ok;
+        self.failed += other.failed;
+        self.timed_out += other.timed_out;
+        self.in_flight_at_end += other.in_flight_at_end;
+        self.never_sent += other.never_sent;
+    }
+
     /// Whether planned = ok + failed + timed out + in flight at the end + never sent.
     pub fn holds(&self) -> bool {
         self.planned == self.ok + self.failed + self.timed_out + self.in_flight_at_end + self.never_sent
@@ -83,6 +92,39 @@ pub struct Histograms {
     pub failed: Latencies,
 }
 
+impl Histograms {
+    fn add(&mut self, other: &Self) {
+        self.corrected.merge(&other.corrected);
+        self.lower_bounds.merge(&other.lower_bounds);
+        self.uncorrected.merge(&other.uncorrected);
+        self.failed.merge(&other.failed);
+    }
+}
+
+impl Series {
+    /// Adds the same series of another report: counts and histograms add up without loss, and the percentiles
+    /// are those of all values together.
+    pub fn add(&mut self, other: &Self) {
+        self.accounting.add(&other.accounting);
+        for (class, count) in &other.statuses {
+            *self.statuses.entry(class.clone()).or_default() += count;
+        }
+        for (kind, count) in &other.errors {
+            *self.errors.entry(*kind).or_default() += count;
+        }
+        self.histograms.add(&other.histograms);
+        self.compute();
+    }
+
+    fn compute(&mut self) {
+        let none = Latencies::default();
+        let histograms = &self.histograms;
+        self.corrected = Percentiles::of(&histograms.corrected, &histograms.lower_bounds);
+        self.uncorrected = Percentiles::of(&histograms.uncorrected, &none);
+        self.failed = Percentiles::of(&histograms.failed, &none);
+    }
+}
+
 /// Adds up a series.
 #[derive(Default)]
 pub(super) struct Builder {
@@ -120,9 +162,7 @@ impl Builder {
         let classes = ["other", "1xx", "2xx", "3xx", "4xx", "5xx"];
         let statuses = classes.iter().zip(self.counts.statuses).filter(|(_, count)| *count > 0);
         let errors = ErrorKind::ALL.into_iter().map(|kind| (kind, self.counts.errors[kind.index()]));
-        let none = Latencies::default();
-        let histograms = self.histograms;
-        Series {
+        let mut series = Series {
             name: self.name,
             accounting: Accounting {
                 planned: self.plan.planned,
@@ -134,10 +174,12 @@ impl Builder {
             },
             statuses: statuses.map(|(class, count)| ((*class).to_owned(), count)).collect(),
             errors: errors.filter(|(_, count)| *count > 0).collect(),
-            corrected: Percentiles::of(&histograms.corrected, &histograms.lower_bounds),
-            uncorrected: Percentiles::of(&histograms.uncorrected, &none),
-            failed: Percentiles::of(&histograms.failed, &none),
-            histograms,
-        }
+            corrected: Percentiles::default(),
+            uncorrected: Percentiles::default(),
+            failed: Percentiles::default(),
+            histograms: self.histograms,
+        };
+        series.compute();
+        series
     }
 }

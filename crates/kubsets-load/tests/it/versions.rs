@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kubsets_load::{Generator, LoadSpec, Protocol, Schedule, Target};
+use kubsets_load::{Generator, LoadReport, LoadSpec, Protocol, Schedule, Target};
 
 use crate::server::{Reply, Server};
 
@@ -40,6 +40,33 @@ async fn versions_are_counted_with_their_bad_answers_and_latencies() {
     assert_eq!(report.version_table().rows.len(), 2);
     let (answers, bad) = report.seconds[0].versions["2.0"];
     assert!((36..=40).contains(&answers) && bad <= answers, "{answers} {bad}");
+}
+
+#[tokio::test]
+async fn reports_of_several_generators_add_up() {
+    let run = |delay, version: &'static str| async move {
+        let server = Server::start(move |_| Reply::after(Duration::from_millis(delay)).version(version));
+        let mut spec = LoadSpec::new(server.url("/"), Schedule::constant(100.0));
+        spec.targets[0].name = "api".to_owned();
+        spec.duration = Some(Duration::from_secs(1));
+        Generator::start(spec).await.unwrap().wait().await.unwrap()
+    };
+    let (fast, slow) = tokio::join!(run(5, "1.0"), run(200, "2.0"));
+    let whole = LoadReport::merge([fast.clone(), slow.clone()]).unwrap();
+    assert!(whole.accounting.holds());
+    assert_eq!(whole.accounting.planned, 200);
+    assert_eq!(whole.targets.len(), 1);
+    assert_eq!(whole.targets[0].accounting, whole.accounting);
+    assert_eq!(whole.versions.len(), 2);
+    assert_eq!(whole.total.histograms.corrected.count(), 200);
+    let mut all = fast.total.histograms.corrected.clone();
+    all.merge(&slow.total.histograms.corrected);
+    let p90 = all.quantile(0.9).unwrap().as_secs_f64() * 1e3;
+    assert!((whole.total.corrected.p90 - p90).abs() < 1e-9);
+    assert!(p90 > fast.total.corrected.p50 && p90 <= slow.total.corrected.max);
+    assert_eq!(whole.seconds.iter().map(|second| second.planned).sum::<u64>(), 200);
+    assert_eq!(whole.is_valid(), fast.is_valid() && slow.is_valid());
+    assert_eq!(LoadReport::merge([]), None);
 }
 
 #[tokio::test]
