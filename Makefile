@@ -1,7 +1,8 @@
 # kubsets: what people and CI run. `make help` lists the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-PLUGIN := target/release/kubectl-kubsets
+OUT := $(or $(CARGO_TARGET_DIR),target)/release
+PLUGIN := $(OUT)/kubectl-kubsets
 BIN_DIR ?= $(HOME)/.local/bin
 NAME ?= kubsets
 KUBSETS := $(PLUGIN) --yes
@@ -21,7 +22,7 @@ install: build ## Put the plugin and its completion helper into BIN_DIR
 	install -d $(BIN_DIR)
 	install -m 0755 $(PLUGIN) $(BIN_DIR)/kubectl-kubsets
 	ln -sf kubectl-kubsets $(BIN_DIR)/kubectl_complete-kubsets
-	@for b in demo-app worker migrator heartbeat node-agent; do install -m 0755 target/release/$$b $(BIN_DIR)/$$b; done
+	@for b in demo-app worker migrator heartbeat node-agent; do install -m 0755 $(OUT)/$$b $(BIN_DIR)/$$b; done
 	@echo "installed: kubectl kubsets version"
 
 demo: prerequisites build ## From nothing to two verdicts: cluster, stack, a good and a bad canary

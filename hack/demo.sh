@@ -2,7 +2,7 @@
 # The demo: cluster, stack, one order, a good canary, a bad canary; then the times.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-plugin=target/release/kubectl-kubsets
+plugin=${CARGO_TARGET_DIR:-target}/release/kubectl-kubsets
 now() { date +%s; }
 # runs a command, keeps its time and the exit code that is expected of it
 times=()

@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 extended=()
 [ "${1:-}" = --extended ] && extended=(--extended)
+out=${CARGO_TARGET_DIR:-target}/release
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 began=$SECONDS
@@ -18,14 +19,14 @@ cargo build --release --locked --workspace --bins
 part 'Lints'
 cargo clippy --release --locked --workspace --all-targets -- -D warnings
 part 'Programs and images'
-target/release/kubectl-kubsets --yes images build
-programs=$(target/release/kubectl-kubsets internal programs)
+$out/kubectl-kubsets --yes images build
+programs=$($out/kubectl-kubsets internal programs)
 export KUBSETS_HELM=$programs/helm KUBSETS_KUBECTL=$programs/kubectl
 part 'Unit and command line tests'
 status=0
 cargo test --release --locked --workspace --no-fail-fast 2>&1 | tee "$log" || status=$?
 part 'End to end'
-target/release/kubsets-tests "${extended[@]}" 2>&1 | tee -a "$log" || status=$?
+$out/kubsets-tests "${extended[@]}" 2>&1 | tee -a "$log" || status=$?
 
 passed=$(grep -oE '^(test result: .*ok\.|test result: FAILED\.) [0-9]+ passed' "$log" | grep -oE '[0-9]+ passed' | awk '{s+=$1} END {print s+0}')
 failed=$(grep -oE '^test result: .* [0-9]+ failed' "$log" | grep -oE '[0-9]+ failed' | awk '{s+=$1} END {print s+0}')
