@@ -114,11 +114,20 @@ impl Handler {
     async fn attempt(&self, envelope: &Envelope, span: &Span) -> Result<(Outcome, &'static str), Outage> {
         match self.fulfil(envelope).await? {
             Ok(outcome) => Ok((outcome, "")),
+            // A second copy of an event that is done must not end in the dead-letter topic.
+            Err(Failure::Passing(_)) if self.is_done(envelope).await? => Ok((Outcome::Duplicate, "")),
             Err(failure) => {
                 span.record("otel.status_code", "ERROR");
                 span.record("error.type", "failed");
                 Ok((self.pass_on(envelope, failure).await?, "failed"))
             }
+        }
+    }
+
+    async fn is_done(&self, envelope: &Envelope) -> Result<bool, Outage> {
+        match envelope.event() {
+            Ok(event) => self.store.is_processed(event.event_id).await.map_err(Outage::Database),
+            Err(_) => Ok(false),
         }
     }
 

@@ -86,6 +86,13 @@ impl Store {
         })
     }
 
+    /// Whether an event was handled before.
+    pub(crate) async fn is_processed(&self, event: Uuid) -> Result<bool, sqlx::Error> {
+        let query = sqlx::query_scalar("select exists (select from processed_events where event_id = $1)")
+            .bind(event);
+        self.metrics.observe("SELECT", "processed_events", query.fetch_one(&self.pool)).await
+    }
+
     /// Ends an order that cannot be fulfilled. Says whether it was still open.
     pub(crate) async fn bury(&self, order: Uuid, attempt: u32, reason: &str) -> Result<bool, sqlx::Error> {
         let reason: String = reason.chars().take(500).collect();

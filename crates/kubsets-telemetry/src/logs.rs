@@ -41,6 +41,7 @@ impl JsonLogs {
         let meta = event.metadata();
         let mut fields = Fields::default();
         event.record(&mut fields);
+        fields.name_the_nameless();
         let mut line = JsonLine::new();
         line.push("timestamp", &json!(jiff::Timestamp::now().to_string()));
         line.push("severity", &json!(severity(*meta.level())));
@@ -115,6 +116,16 @@ struct Fields {
 }
 
 impl Fields {
+    /// Events of the trace library have a name in place of a message.
+    fn name_the_nameless(&mut self) {
+        if self.message.is_empty()
+            && let Some(index) = self.rest.iter().position(|(name, _)| *name == "name")
+            && let (_, Value::String(name)) = self.rest.swap_remove(index)
+        {
+            self.message = name;
+        }
+    }
+
     fn put(&mut self, field: &Field, value: Value) {
         match (field.name(), value) {
             ("message", Value::String(text)) => self.message = text,
@@ -236,6 +247,18 @@ mod tests {
         assert_eq!(line["service.name"], "demo-app");
         assert!(line["timestamp"].as_str().unwrap().ends_with('Z'));
         assert!(line.get("trace_id").is_none());
+    }
+
+    #[test]
+    fn events_with_only_a_name_have_a_message() {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let logs = JsonLogs::new(Identity::local("demo-app"), bytes.clone());
+        tracing::subscriber::with_default(Registry::default().with(logs), || {
+            tracing::error!(name = "Export.Failed", error = "refused");
+        });
+        let line: Value = serde_json::from_slice(&bytes.lock().unwrap()).unwrap();
+        assert_eq!((&line["message"], &line["error"]), (&"Export.Failed".into(), &"refused".into()));
+        assert!(line.get("name").is_none());
     }
 
     #[test]
