@@ -140,7 +140,11 @@ impl Bench {
 
     fn judge_tick(&self, tick: &Tick, weight: Option<f64>) -> JudgeTick {
         let (stable, canary) = split(tick, &self.canary);
-        let error = Block::new(Counts::new(stable.count, stable.bad), Counts::new(canary.count, canary.bad));
+        let (lost_stable, lost_canary) = attribute(tick, &stable, &canary, weight);
+        let error = Block::new(
+            Counts::new(stable.count + lost_stable, stable.bad + lost_stable),
+            Counts::new(canary.count + lost_canary, canary.bad + lost_canary),
+        );
         let slow = self.thresholds.unwrap_or_default().map(|threshold| {
             let counts = |side: &VersionTick| {
                 Counts::new(side.latencies.count(), side.latencies.count_above(threshold))
@@ -160,6 +164,16 @@ pub(crate) fn split(tick: &Tick, canary: &str) -> (VersionTick, VersionTick) {
         if version == canary { new.merge(side) } else { stable.merge(side) }
     }
     (stable, new)
+}
+
+/// Puts requests that neither version answered down to the side that is short of its share: a canary
+/// that crashes or hangs cannot name itself. Gives those of stable and those of the canary.
+fn attribute(tick: &Tick, stable: &VersionTick, canary: &VersionTick, weight: Option<f64>) -> (u64, u64) {
+    let lost = dropped(tick);
+    let total = stable.count + canary.count + lost;
+    let due = weight.map_or(0, |share| (share * total as f64).round() as u64);
+    let of_canary = due.saturating_sub(canary.count).min(lost);
+    (lost - of_canary, of_canary)
 }
 
 /// Requests that neither version answered: resets, timeouts, and failures of the gateway itself.
@@ -243,6 +257,20 @@ pub(crate) mod tests {
             seconds += 1;
             assert!(seconds < 60);
         }
+    }
+
+    #[test]
+    fn a_canary_that_does_not_answer_is_found_by_what_is_missing() {
+        let mut bench = warm_bench();
+        bench.begin_step(0.1);
+        let mut tick = second((90, 0, 10), (2, 0, 10));
+        tick.unversioned = VersionTick { count: 5, bad: 5, ..VersionTick::default() };
+        tick.failed += 5 + 3;
+        let parts = split(&tick, "2");
+        assert_eq!(attribute(&tick, &parts.0, &parts.1, Some(0.1)), (0, 8));
+        assert_eq!(attribute(&tick, &parts.0, &parts.1, None), (8, 0));
+        bench.observe(&tick);
+        assert_eq!(bench.observe(&tick).decision.verdict(), Verdict::Fail);
     }
 
     #[test]

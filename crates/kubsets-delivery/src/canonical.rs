@@ -63,12 +63,12 @@ pub(crate) fn merge_patch(from: &Value, to: &Value) -> Option<Value> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use serde_json::json;
 
     /// Applies a merge patch as RFC 7386 says.
-    fn apply(target: &mut Value, patch: &Value) {
+    pub(crate) fn apply(target: &mut Value, patch: &Value) {
         let Value::Object(patch) = patch else {
             *target = patch.clone();
             return;

@@ -24,7 +24,7 @@ pub struct ClusterFacts {
     pub deployment: Option<Value>,
     /// Names of all Deployments in the namespace.
     pub deployments: Vec<String>,
-    /// Whether the cluster serves HTTPRoutes.
+    /// Whether the cluster serves `HTTPRoutes`.
     pub has_gateway_api: bool,
     /// The route, if it exists.
     pub route: Option<Value>,
@@ -83,7 +83,7 @@ pub async fn gather(access: &Access, spec: &CanarySpec) -> Result<ClusterFacts, 
     }
     in_the_way.extend(occupied(GATEWAY_API, "HTTPRoute", &namespace, &format!("{canary}-probe"), &routes));
     let endpoint = match (&spec.load.url, &route) {
-        (Some(url), _) => Some(Endpoint::given(url)),
+        (Some(url), route) => Some(Endpoint::given(url, route.as_ref())),
         (None, Some(route)) => find_endpoint(access, route, &namespace).await?,
         (None, None) => None,
     };
@@ -132,7 +132,14 @@ pub(crate) async fn list(
     let api: Api<DynamicObject> = Api::namespaced_with(access.client(), namespace, &resource);
     let found = api.list(&ListParams::default()).await;
     let found = found.during(|| format!("list {} in namespace {namespace}", resource.plural))?;
-    Ok(found.items.into_iter().filter_map(|object| serde_json::to_value(object).ok()).collect())
+    // Items of a list do not say what they are.
+    let complete = |object: DynamicObject| {
+        let mut value = serde_json::to_value(object).ok()?;
+        value["apiVersion"] = api_version.into();
+        value["kind"] = kind.into();
+        Some(value)
+    };
+    Ok(found.items.into_iter().filter_map(complete).collect())
 }
 
 /// An object as JSON; `None` when it does not exist.

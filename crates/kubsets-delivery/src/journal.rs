@@ -1,6 +1,6 @@
 //! The undo journal: what to do to get back, written before anything is done.
 //!
-//! It is kept twice: in the run's folder on disk, and in a ConfigMap beside the
+//! It is kept twice: in the run's folder on disk, and in a `ConfigMap` beside the
 //! Deployment, where the watchdog and other machines find it.
 
 use kubsets_kube::ObjectRef;
@@ -13,7 +13,7 @@ use crate::run_id::RunId;
 
 /// File of the journal in the run's folder.
 pub(crate) const JOURNAL_FILE: &str = "journal.json";
-/// Key of the journal in its ConfigMap.
+/// Key of the journal in its `ConfigMap`.
 const JOURNAL_KEY: &str = "journal.json";
 
 /// How to undo one action.
@@ -123,7 +123,7 @@ impl Journal {
         self.entries.iter().rev()
     }
 
-    /// The journal as a ConfigMap.
+    /// The journal as a `ConfigMap`.
     pub(crate) fn to_config_map(&self) -> Value {
         let text = serde_json::to_string(self).expect("a journal is plain data");
         json!({
@@ -138,7 +138,7 @@ impl Journal {
         })
     }
 
-    /// Reads the journal from its ConfigMap.
+    /// Reads the journal from its `ConfigMap`.
     pub(crate) fn from_config_map(config_map: &Value) -> Option<Self> {
         let text = config_map.get("data")?.get(JOURNAL_KEY)?.as_str()?;
         serde_json::from_str(text).ok()

@@ -1,7 +1,7 @@
 //! Canary delivery: traffic drivers, the canary state machine, undo journal and watchdog.
 //!
 //! [`plan()`] turns a [`CanarySpec`] and the state of a cluster into a [`Plan`], or refuses with a reason.
-//! [`run()`] executes exactly that plan on an ordinary Deployment behind a Gateway API HTTPRoute: real
+//! [`run()`] executes exactly that plan on an ordinary Deployment behind a Gateway API `HTTPRoute`: real
 //! traffic, judged second by second, promoted or given back. Its undo is written before anything is done,
 //! so that [`undo()`] and the [`watchdog()`] in the cluster can finish what a killed driver left.
 //!
@@ -14,6 +14,8 @@ mod driver;
 mod endpoint;
 mod event;
 mod facts;
+#[cfg(test)]
+mod fake_api;
 mod journal;
 pub mod lab;
 mod ledger;

@@ -23,7 +23,9 @@ use crate::undo::{self, Reach};
 /// Time that a driver gets to go back after it was asked to.
 const ABORT: Duration = Duration::from_secs(150);
 /// Time for requests under way before a canary is removed.
-const DRAIN: Duration = Duration::from_secs(5);
+fn drain() -> Duration {
+    if cfg!(test) { Duration::ZERO } else { Duration::from_secs(5) }
+}
 
 /// Why a run could not be ended or undone.
 #[derive(Debug, Error)]
@@ -245,7 +247,9 @@ pub async fn abort(access: &Access, state: &StateDir, run: Option<&RunId>) -> Re
     }
     let target = crate::cluster::reference(&lease);
     let clock = Instant::now();
-    ask_abort(access, &target, "kubectl kubsets canary abort").await?;
+    if !ask_abort(access, &target, "kubectl kubsets canary abort").await? {
+        return Ok(Aborted::NothingRunning);
+    }
     while clock.elapsed() < ABORT {
         sleep(Duration::from_millis(300)).await;
         let now = read(access, &target).await?;
@@ -304,7 +308,7 @@ pub async fn undo(access: &Access, state: &StateDir, run: Option<&RunId>) -> Res
     let events = Events::silent();
     still_promoted(access, state, &journal).await?;
     undo::restore(access, &journal, Reach::Before, &events).await?;
-    undo::remove_made(access, &journal, DRAIN, &events).await?;
+    undo::remove_made(access, &journal, drain(), &events).await?;
     let comparisons = undo::compare(access, &journal, Reach::Before).await?;
     let equal = comparisons.iter().all(|one| one.equal);
     undo::close(access, &journal).await?;
@@ -376,3 +380,6 @@ async fn leases(access: &Access) -> Result<Vec<Value>, ApiError> {
 fn label(object: &Value, key: &str) -> Option<String> {
     object.pointer("/metadata/labels")?.get(key)?.as_str().map(str::to_owned)
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,7 +34,7 @@ pub(crate) struct Names {
     pub(crate) probe: String,
     /// Lease that keeps a second canary away.
     pub(crate) lease: String,
-    /// ConfigMap with the undo journal.
+    /// `ConfigMap` with the undo journal.
     pub(crate) journal: String,
     /// Watchdog Job and its account and rights.
     pub(crate) watchdog: String,
@@ -58,7 +58,7 @@ pub(crate) fn lease_name(deployment: &str) -> String {
     format!("kubsets-canary-{deployment}")
 }
 
-/// Name of the ConfigMap with the journal of a run.
+/// Name of the `ConfigMap` with the journal of a run.
 pub(crate) fn journal_name(run: &RunId) -> String {
     format!("kubsets-run-{run}")
 }

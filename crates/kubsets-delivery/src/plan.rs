@@ -169,21 +169,21 @@ impl Plan {
 pub async fn plan(access: &Access, spec: CanarySpec) -> Result<Plan, PlanError> {
     check::specification(&spec)?;
     let facts = gather(access, &spec).await?;
-    build(spec, facts, RunId::generate())
+    build(spec, &facts, RunId::generate())
 }
 
 /// Makes the plan from facts; pure.
 ///
 /// # Errors
 /// [`PlanError`] with a hint when the canary cannot work.
-pub fn build(mut spec: CanarySpec, facts: ClusterFacts, run: RunId) -> Result<Plan, PlanError> {
+pub fn build(mut spec: CanarySpec, facts: &ClusterFacts, run: RunId) -> Result<Plan, PlanError> {
     check::specification(&spec)?;
-    let deployment = check::deployment(&spec, &facts)?.clone();
-    check::nothing_running(&spec, &facts)?;
+    let deployment = check::deployment(&spec, facts)?.clone();
+    check::nothing_running(&spec, facts)?;
     let container = check::container(&spec, &deployment)?;
-    check::image(&spec, &facts)?;
-    check::set_version(&mut spec, &container);
-    let route = check::route(&spec, &facts)?.clone();
+    check::image(&spec, facts)?;
+    check::set_version(&mut spec);
+    let route = check::route(&spec, facts)?.clone();
     let services = check::services(&deployment, &facts.services);
     let names: Vec<String> = services.iter().map(|(name, _)| name.clone()).collect();
     let carrier = find_carrier(&route, &names)
@@ -217,7 +217,7 @@ pub fn build(mut spec: CanarySpec, facts: ClusterFacts, run: RunId) -> Result<Pl
         judge,
         objects: Vec::new(),
         diff: Vec::new(),
-        warnings: check::warnings(&spec, &facts, &originals.deployment),
+        warnings: check::warnings(&spec, facts, &originals.deployment),
         hash: String::new(),
         stable_replicas,
         originals,

@@ -1,4 +1,4 @@
-//! What a canary needs to know about an HTTPRoute and how its weights are written. Pure.
+//! What a canary needs to know about an `HTTPRoute` and how its weights are written. Pure.
 
 use serde_json::{Value, json};
 

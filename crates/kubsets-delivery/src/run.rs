@@ -47,7 +47,7 @@ pub async fn run(
         rate: plan.spec.load.rate,
         steps: plan.steps.iter().map(|step| step.percent.value()).collect(),
     });
-    let ended = match execute(&access, plan, state, &events, cancel).await {
+    let ended = match Box::pin(execute(&access, plan, state, &events, cancel)).await {
         Ok(ended) => ended,
         Err(error) => failed(error),
     };
@@ -88,7 +88,7 @@ async fn execute(
         }
     };
     let machine = Machine::new(plan, &stage, load.ticks(), events, cancel, lock.state())?;
-    let ended = machine.run().await;
+    let ended = Box::pin(machine.run()).await;
     keep_report(load, plan, state, events).await;
     if ended.undo.is_ok() {
         close(access, &stage.journal().await).await?;

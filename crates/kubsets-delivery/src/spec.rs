@@ -77,7 +77,7 @@ pub struct CanarySpec {
     pub namespace: Option<String>,
     /// Deployment to release a new version of.
     pub deployment: String,
-    /// HTTPRoute that carries its traffic; named like the Deployment when absent.
+    /// `HTTPRoute` that carries its traffic; named like the Deployment when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<String>,
     /// Container to change; needed only where the pod has several.

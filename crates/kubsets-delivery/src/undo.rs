@@ -21,9 +21,9 @@ use crate::outcome::Comparison;
 /// How long a passing failure of the API server is borne on the way back.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// How long the stable pods get to come back before traffic is given to them all the same.
-const ROLLOUT: Duration = Duration::from_secs(60);
+const ROLLOUT: Duration = Duration::from_mins(1);
 /// How long a removed object may take to go.
-const GONE: Duration = Duration::from_secs(60);
+const GONE: Duration = Duration::from_mins(1);
 
 /// How far back to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

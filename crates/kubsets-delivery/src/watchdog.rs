@@ -75,7 +75,7 @@ pub async fn watchdog(
             }
         };
         if dead {
-            return restore(access, &config_map).await;
+            return restore(access, &config_map, DRAIN).await;
         }
     }
 }
@@ -89,7 +89,7 @@ async fn read_journal(access: &Access, config_map: &ObjectRef) -> Result<Option<
 }
 
 /// Brings everything back from the newest journal.
-async fn restore(access: &Access, config_map: &ObjectRef) -> Result<WatchdogEnd, ApiError> {
+async fn restore(access: &Access, config_map: &ObjectRef, drain: Duration) -> Result<WatchdogEnd, ApiError> {
     // A run that is just ending removes its journal in this moment: nothing is to be done then.
     sleep(Duration::from_millis(500)).await;
     let Some(journal) = read_journal(access, config_map).await? else {
@@ -99,7 +99,7 @@ async fn restore(access: &Access, config_map: &ObjectRef) -> Result<WatchdogEnd,
     warn!(run = %journal.run, phase = ?journal.phase, "the driver is gone: restoring");
     let events = Events::silent();
     undo::restore(access, &journal, reach, &events).await?;
-    undo::remove_made(access, &journal, DRAIN, &events).await?;
+    undo::remove_made(access, &journal, drain, &events).await?;
     let comparisons = undo::compare(access, &journal, reach).await?;
     let equal = comparisons.iter().all(|one| one.equal);
     info!(run = %journal.run, equal, "restored");
@@ -132,5 +132,46 @@ async fn announce(access: &Access, journal: &Journal, reach: Reach) {
     });
     if let Err(error) = create(access, &event).await {
         warn!(%error, "no event was left");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake_api::{FakeApi, seed_canary};
+    use crate::journal::Phase;
+
+    #[tokio::test]
+    async fn a_dead_drivers_canary_is_undone_from_the_journal() {
+        let api = FakeApi::default();
+        let journal = seed_canary(&api, Phase::Running);
+        let access = api.access();
+        let config_map = ObjectRef::namespaced("v1", "ConfigMap", "shop", &journal_name(&journal.run));
+        let end = restore(&access, &config_map, Duration::ZERO).await.unwrap();
+        let WatchdogEnd::Restored(comparisons) = end else { panic!("{end:?}") };
+        assert!(comparisons.iter().all(|one| one.equal), "{comparisons:?}");
+        let left =
+            ["deployments/demo-app", "events/demo-app.canary-ID", "httproutes/demo-app", "services/demo-app"];
+        assert_eq!(api.names(), left);
+        // Traffic goes back before anything is removed.
+        assert_eq!(api.requests_after("PATCH httproutes/demo-app", "DELETE"), 5);
+    }
+
+    #[tokio::test]
+    async fn a_finished_promotion_keeps_its_new_version() {
+        let api = FakeApi::default();
+        let journal = seed_canary(&api, Phase::Promoted);
+        let config_map = ObjectRef::namespaced("v1", "ConfigMap", "shop", &journal_name(&journal.run));
+        restore(&api.access(), &config_map, Duration::ZERO).await.unwrap();
+        assert_eq!(api.get("deployments/demo-app").pointer("/spec/template/new"), Some(&json!(true)));
+        let route = api.get("httproutes/demo-app");
+        assert_eq!(route.pointer("/spec/rules/0/backendRefs/1"), None);
+    }
+
+    #[tokio::test]
+    async fn a_run_that_ended_leaves_nothing_to_do() {
+        let api = FakeApi::default();
+        let end = watchdog(&api.access(), &RunId::generate(), &CancellationToken::new()).await.unwrap();
+        assert_eq!(end, WatchdogEnd::RunEnded);
     }
 }

@@ -1,4 +1,4 @@
-//! Weights of a Gateway API HTTPRoute.
+//! Weights of a Gateway API `HTTPRoute`.
 
 use futures::FutureExt;
 use futures::future::BoxFuture;

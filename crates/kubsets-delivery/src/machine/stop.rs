@@ -1,5 +1,7 @@
 //! Why a run stops going forward.
 
+use kubsets_kube::PodProblem;
+
 use crate::outcome::{RunVerdict, exit};
 use crate::stage::StageError;
 
@@ -65,6 +67,10 @@ impl Stop {
             Self::Inconclusive(_) => (RunVerdict::Inconclusive, exit::INCONCLUSIVE),
             Self::Cancelled | Self::Aborted(_) => (RunVerdict::Aborted, exit::INTERRUPTED),
             Self::TakenOver(_) => (RunVerdict::Error, exit::CLUSTER),
+            // A version that does not even start is a bad version.
+            Self::Failed(StageError::Pod(PodProblem::Crashing { .. })) => {
+                (RunVerdict::RolledBack, exit::ROLLED_BACK)
+            }
             Self::Failed(error) => (RunVerdict::Error, error.exit_code()),
         }
     }

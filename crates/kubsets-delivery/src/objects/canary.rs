@@ -184,7 +184,14 @@ pub(crate) fn probe_route(
             spec.insert(key.to_owned(), value.clone());
         }
     }
-    spec.insert("rules".to_owned(), json!([{"matches": matches, "backendRefs": [backend]}]));
+    // Everything else of the rule (filters, timeouts) holds for probes too.
+    let mut copy = stable.pointer(&format!("/spec/rules/{rule}")).cloned().unwrap_or_else(|| json!({}));
+    if let Some(map) = copy.as_object_mut() {
+        map.remove("name");
+    }
+    copy["matches"] = json!(matches);
+    copy["backendRefs"] = json!([backend]);
+    spec.insert("rules".to_owned(), json!([copy]));
     json!({
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",
@@ -254,9 +261,13 @@ mod tests {
     fn probe_route_adds_its_header_to_every_match() {
         let run = RunId::generate();
         let backend = json!({"name": "demo-app-canary", "port": 80});
-        let route = probe_route(&stable_route(), 0, "demo-app-canary-probe", &backend, (&run, None));
+        let mut stable = stable_route();
+        stable["spec"]["rules"][0]["timeouts"] = json!({"request": "3s"});
+        let route = probe_route(&stable, 0, "demo-app-canary-probe", &backend, (&run, None));
         assert_eq!(route.pointer("/spec/parentRefs/0/name"), Some(&json!("kubsets")));
         assert_eq!(route.pointer("/spec/rules/0/matches/0/path/value"), Some(&json!("/")));
+        assert_eq!(route.pointer("/spec/rules/0/timeouts/request"), Some(&json!("3s")));
+        assert_eq!(route.pointer("/spec/rules/0/backendRefs/0/name"), Some(&json!("demo-app-canary")));
         assert_eq!(route.pointer("/spec/rules/0/matches/0/headers/0/value"), Some(&json!(run.as_str())));
     }
 

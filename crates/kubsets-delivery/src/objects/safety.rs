@@ -66,12 +66,12 @@ pub(crate) fn watchdog_objects(
                "metadata": metadata("watchdog"),
                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": names.watchdog},
                "subjects": [{"kind": "ServiceAccount", "name": names.watchdog, "namespace": namespace}]}),
-        watchdog_job(metadata("watchdog"), namespace, names, run, lifetime_seconds),
+        watchdog_job(&metadata("watchdog"), namespace, names, run, lifetime_seconds),
     ]
 }
 
 fn watchdog_job(
-    metadata: Value,
+    metadata: &Value,
     namespace: &str,
     names: &Names,
     run: (&RunId, Option<&str>),

@@ -155,7 +155,7 @@ pub(super) fn image(spec: &CanarySpec, facts: &ClusterFacts) -> Result<(), PlanE
 }
 
 /// A new image whose version is not set apart gets its tag as version.
-pub(super) fn set_version(spec: &mut CanarySpec, _container: &str) {
+pub(super) fn set_version(spec: &mut CanarySpec) {
     let Some(image) = &spec.image else { return };
     let tag = image.rsplit_once(':').map(|(_, tag)| tag).filter(|tag| !tag.contains('/'));
     if let Some(tag) = tag {

@@ -125,6 +125,8 @@ pub enum PlanError {
         needed_seconds: f64,
         /// Requests per second in all.
         rate: f64,
+        /// Requests per second that would be enough.
+        enough: f64,
     },
     /// The judge refuses its settings or the plan.
     #[error("the judge cannot work with this plan: {message}")]
@@ -170,13 +172,10 @@ impl Hint for PlanError {
             }
             Self::InTheWay { run: None, .. } => Some("remove or rename it".into()),
             Self::NoEndpoint { .. } => Some("pass the gateway's address with --url http://HOST:PORT".into()),
-            Self::TooSlow { budget_seconds, needed_seconds, rate, .. } => {
-                let rate = (rate * needed_seconds / budget_seconds).ceil();
-                Some(format!(
-                    "raise --rate to {rate} or --step-budget to {:.0}s, or begin with a larger share",
-                    needed_seconds.ceil()
-                ))
-            }
+            Self::TooSlow { needed_seconds, enough, .. } => Some(format!(
+                "raise --rate to {enough} or --step-budget to {:.0}s, or begin with a larger share",
+                needed_seconds.ceil()
+            )),
             Self::Judge { advice, .. } => advice.clone(),
             Self::Route { source: RouteError::AlreadySplit(_), .. } => {
                 Some("an earlier canary may have been left: kubectl kubsets canary undo".into())

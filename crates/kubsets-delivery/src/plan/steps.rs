@@ -94,6 +94,7 @@ pub(super) fn plan(
                 requests: needed,
                 needed_seconds: seconds,
                 rate,
+                enough: (needed as f64 / percent.share() / (budget - settle).max(1.0)).ceil(),
             });
         }
         steps.push(StepPlan {

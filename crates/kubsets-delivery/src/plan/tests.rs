@@ -22,7 +22,7 @@ pub(crate) fn facts() -> ClusterFacts {
 }
 
 pub(crate) fn plan_for(spec: CanarySpec) -> Result<Plan, PlanError> {
-    build(spec, facts(), "261120-120000-abcd".parse().expect("a valid id"))
+    build(spec, &facts(), "261120-120000-abcd".parse().expect("a valid id"))
 }
 
 fn spec() -> CanarySpec {
@@ -34,7 +34,7 @@ fn spec() -> CanarySpec {
 fn refused(spec: CanarySpec, change: impl FnOnce(&mut ClusterFacts)) -> PlanError {
     let mut facts = facts();
     change(&mut facts);
-    build(spec, facts, RunId::generate()).expect_err("must be refused")
+    build(spec, &facts, RunId::generate()).expect_err("must be refused")
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn plan_says_what_happens_and_how_long_it_takes() {
 #[test]
 fn same_inputs_make_the_same_plan_and_others_do_not() {
     let one = plan_for(spec()).unwrap();
-    let two = build(spec(), facts(), RunId::generate()).unwrap();
+    let two = build(spec(), &facts(), RunId::generate()).unwrap();
     assert_eq!(one.hash, two.hash);
     let mut other = spec();
     other.env.insert("EXTRA".into(), "1".into());
@@ -71,13 +71,19 @@ fn same_inputs_make_the_same_plan_and_others_do_not() {
 
 #[test]
 fn a_rate_too_low_for_a_verdict_is_refused_with_numbers() {
-    let mut slow = spec();
-    slow.load.rate = 20.0;
-    let error = plan_for(slow).unwrap_err();
-    assert!(matches!(error, PlanError::TooSlow { .. }), "{error}");
+    let at = |rate| {
+        let mut spec = spec();
+        spec.load.rate = rate;
+        plan_for(spec)
+    };
+    let error = at(20.0).unwrap_err();
     assert!(error.to_string().ends_with("s at 20 requests per second"), "{error}");
-    assert!(error.hint().unwrap().contains("--rate 61"), "{:?}", error.hint());
     assert!(!error.is_cluster_error());
+    let PlanError::TooSlow { enough, .. } = &error else { panic!("{error}") };
+    assert!(error.hint().unwrap().contains(&format!("--rate to {enough} ")));
+    // The hint is enough, and not by far.
+    at(*enough).unwrap();
+    at(enough - 1.0).unwrap_err();
 }
 
 #[test]
@@ -158,7 +164,7 @@ fn owners_that_would_interfere_are_warned_of() {
         "scaleTargetRef": {"kind": "Deployment", "name": "demo-app"}}})];
     facts.deployment.as_mut().unwrap()["metadata"]["managedFields"] =
         json!([{"manager": "argocd-controller"}, {"manager": "kubectl"}]);
-    let plan = build(spec(), facts, RunId::generate()).unwrap();
+    let plan = build(spec(), &facts, RunId::generate()).unwrap();
     assert_eq!(plan.warnings.len(), 2, "{:?}", plan.warnings);
     assert!(plan.warnings[0].contains("HorizontalPodAutoscaler hpa"));
     assert!(plan.warnings[1].contains("Argo CD"));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kubsets_kube::{Access, ObjectRef, diagnose, pods_of, wait_for_rollout};
+use kubsets_kube::{Access, ObjectRef, PodProblem, diagnose, pods_of, wait_for_rollout};
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
@@ -25,11 +25,11 @@ use crate::undo::{self, Reach};
 use crate::units::Percent;
 
 /// Time for the canary's pods to be ready.
-const ROLLOUT: Duration = Duration::from_secs(180);
+const ROLLOUT: Duration = Duration::from_mins(3);
 /// Time for a ready pod to be reached through the gateway.
 const REACH: Duration = Duration::from_secs(45);
 /// Time for the watchdog to say that it is there.
-const ARMED: Duration = Duration::from_secs(60);
+const ARMED: Duration = Duration::from_mins(1);
 /// Answers in a row that show a side to be reachable.
 const IN_A_ROW: u32 = 10;
 /// Answers in a row that show that no old stable pod is reached any more.
@@ -151,6 +151,23 @@ impl ClusterStage {
         }
     }
 
+    /// Waits for a rollout, but not for pods that cannot come up any more.
+    async fn rollout(&self, workload: &ObjectRef) -> Result<(), StageError> {
+        let doomed = async {
+            loop {
+                sleep(Duration::from_secs(2)).await;
+                let pods = pods_of(&self.access, workload).await.unwrap_or_default();
+                if let Some(problem) = pods.iter().filter_map(diagnose).find(is_hopeless) {
+                    return problem;
+                }
+            }
+        };
+        tokio::select! {
+            result = wait_for_rollout(&self.access, workload, ROLLOUT) => Ok(result.map(|_| ())?),
+            problem = doomed => Err(StageError::Pod(problem)),
+        }
+    }
+
     /// Whether an answer comes from a canary pod.
     fn is_canary(&self, answer: &Answer) -> bool {
         answer.pod.as_deref().is_some_and(|pod| pod.starts_with(&format!("{}-", self.names.canary)))
@@ -172,6 +189,15 @@ impl ClusterStage {
             return Err(StageError::SameVersion(canary));
         }
         Ok(Versions { stable, canary })
+    }
+}
+
+/// Whether waiting longer will not help a pod.
+fn is_hopeless(problem: &PodProblem) -> bool {
+    match problem {
+        PodProblem::Image { .. } | PodProblem::Config { .. } => true,
+        PodProblem::Crashing { restarts, .. } => *restarts >= 2,
+        PodProblem::NoCapacity { .. } | PodProblem::NotReady { .. } => false,
     }
 }
 
@@ -201,9 +227,7 @@ impl Stage for ClusterStage {
         self.driver.aim_probe(Side::Canary).await?;
         self.events.doing("waiting for the canary's pod and for the watchdog");
         let canary = self.canary_ref();
-        let rollout =
-            async { wait_for_rollout(&self.access, &canary, ROLLOUT).await.map_err(StageError::from) };
-        tokio::try_join!(rollout, self.wait_armed())?;
+        tokio::try_join!(self.rollout(&canary), self.wait_armed())?;
         self.events.doing("waiting for the canary to answer through the gateway");
         // An answer proves the whole way: the gateway knows the endpoints and reaches them. It may well
         // be an error of the canary itself; judging that is not the matter here.
@@ -221,8 +245,7 @@ impl Stage for ClusterStage {
     async fn scale(&self, replicas: u32) -> Result<(), StageError> {
         let canary = self.canary_ref();
         scale(&self.access, &canary, replicas).await?;
-        wait_for_rollout(&self.access, &canary, ROLLOUT).await?;
-        Ok(())
+        self.rollout(&canary).await
     }
 
     async fn shift(&self, share: Percent) -> Result<(), StageError> {
@@ -236,7 +259,7 @@ impl Stage for ClusterStage {
         set_at(&self.access, &target, "/spec/template", &self.plan.new_template()).await?;
         self.events.object("changed", &target);
         self.driver.aim_probe(Side::Stable).await?;
-        wait_for_rollout(&self.access, &target, ROLLOUT).await?;
+        self.rollout(&target).await?;
         self.events.doing("waiting for the new stable pods to answer through the gateway");
         let old = self.plan.stable_version.clone();
         let is_new = |answer: &Answer| {
@@ -261,7 +284,9 @@ impl Stage for ClusterStage {
             let message = "the canary still answers although it has no weight any more".to_owned();
             self.events.emit(crate::event::RunEvent::Warning { message });
         }
-        Ok(GiveBack { api_ms, wire_ms: last.map(|last| last.as_secs_f64() * 1e3) })
+        // An answer of the canary that no probe saw can have come until the server had the weights.
+        let wire_ms = last.map(|last| (last.as_secs_f64() * 1e3).max(api_ms));
+        Ok(GiveBack { api_ms, wire_ms })
     }
 
     async fn clean_up(&self, reach: Reach) -> Result<Vec<Comparison>, StageError> {

@@ -1,6 +1,6 @@
 //! Why the mechanics of a canary failed.
 
-use kubsets_kube::{ApiError, ApiErrorKind, Hint, WaitError};
+use kubsets_kube::{ApiError, ApiErrorKind, Hint, PodProblem, WaitError};
 use thiserror::Error;
 
 use crate::outcome::exit;
@@ -14,7 +14,10 @@ pub enum StageError {
     Api(#[from] ApiError),
     /// Something did not become ready in time.
     #[error(transparent)]
-    Wait(#[from] WaitError),
+    Wait(Box<WaitError>),
+    /// A pod cannot come up.
+    #[error(transparent)]
+    Pod(#[from] PodProblem),
     /// The undo journal could not be written; nothing was done without it.
     #[error(transparent)]
     State(#[from] StateError),
@@ -56,15 +59,19 @@ pub enum StageError {
     TakenOver(String),
 }
 
+impl From<WaitError> for StageError {
+    fn from(error: WaitError) -> Self {
+        Self::Wait(Box::new(error))
+    }
+}
+
 impl StageError {
     /// Exit code of a command that ends with this.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Api(error) if error.kind == ApiErrorKind::Timeout => exit::TIMEOUT,
-            Self::Wait(WaitError::Timeout { .. })
-            | Self::NotReached { .. }
-            | Self::StableNotReached { .. }
-            | Self::Watchdog(_) => exit::TIMEOUT,
+            Self::Wait(error) if matches!(**error, WaitError::Timeout { .. }) => exit::TIMEOUT,
+            Self::NotReached { .. } | Self::StableNotReached { .. } | Self::Watchdog(_) => exit::TIMEOUT,
             Self::NoVersion(_) | Self::SameVersion(_) | Self::Judge(_) | Self::Busy(_) | Self::Changed(_) => {
                 exit::USAGE
             }
@@ -77,11 +84,14 @@ impl Hint for StageError {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Api(error) => error.hint(),
-            Self::Wait(WaitError::Api(error)) => error.hint(),
-            Self::Wait(WaitError::Timeout { object, .. }) => {
-                let namespace = object.namespace.as_deref().unwrap_or("default");
-                Some(format!("kubectl describe pods -n {namespace}"))
-            }
+            Self::Pod(problem) => problem.hint(),
+            Self::Wait(error) => match &**error {
+                WaitError::Api(error) => error.hint(),
+                WaitError::Timeout { object, .. } => {
+                    let namespace = object.namespace.as_deref().unwrap_or("default");
+                    Some(format!("kubectl describe pods -n {namespace}"))
+                }
+            },
             Self::NotReached { .. } | Self::StableNotReached { .. } => {
                 Some("check the gateway: kubectl get gateway,httproute -A".into())
             }
