@@ -100,10 +100,10 @@ def main():
                 weight = ' font-weight="bold"' if bold else ""
                 opacity = ' opacity="0.6"' if dim else ""
                 body.append(f'<text x="{x:.1f}" y="{y + 13.5:.1f}" textLength="{len(text) * CELL:.1f}" fill="{fore}"'
-                            f'{weight}{opacity}>{escape(text)}</text>')
+                            f'{weight}{opacity}>{escape(text).replace(" ", "&#160;")}</text>')
     size = (2 * MARGIN + width * CELL, 2 * MARGIN + len(lines) * LINE)
     print(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size[0]:.0f} {size[1]:.0f}" '
-          f'font-family="ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace" font-size="14" xml:space="preserve">')
+          f'font-family="ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace" font-size="14">')
     print(f'<rect width="100%" height="100%" rx="8" fill="{BACKGROUND}"/>')
     print("\n".join(body))
     print("</svg>")
