@@ -32,7 +32,6 @@ fn set(name: &str, value: &str) {
     tell(&format!("rustc-env={name}={value}"));
 }
 
-#[expect(clippy::print_stdout, reason = "standard output is how a build script talks to cargo")]
 fn tell(instruction: &str) {
     println!("cargo::{instruction}");
 }

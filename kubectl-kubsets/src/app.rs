@@ -35,6 +35,7 @@ impl App {
     }
 
     /// Folder of built images, binaries and downloads.
+    #[expect(clippy::unused_self, reason = "a flag may name it one day, as one names the state folder")]
     pub(crate) fn cache_dir(&self) -> PathBuf {
         match set("KUBSETS_CACHE") {
             Some(folder) => folder,

@@ -18,13 +18,15 @@ pub(crate) const AS_PLUGIN: &str = "kubectl kubsets";
 const HELP_TEMPLATE: &str =
     "{about-with-newline}\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
 
+/// Last lines of the help text.
+const EXIT_CODES: &str = "\
+Exit codes: 0 pass, 1 verdict failed, 2 usage, 3 inconclusive, 4 skipped, 5 cluster or access,
+            6 timeout, 7 cleanup incomplete, 130 interrupted.";
+
 /// A cluster, a demo stack, and labs with a verdict: canaries judged on real traffic, in one plugin.
 #[derive(Debug, Parser)]
 #[command(name = BINARY, bin_name = AS_PLUGIN, version, propagate_version = true, disable_help_subcommand = true)]
-#[command(
-    after_help = "Exit codes: 0 pass, 1 verdict failed, 2 usage, 3 inconclusive, 4 skipped, 5 cluster or access, 6 timeout,\n\
-            7 cleanup incomplete, 130 interrupted."
-)]
+#[command(after_help = EXIT_CODES)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: GlobalArgs,

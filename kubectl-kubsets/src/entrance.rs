@@ -37,18 +37,53 @@ pub(crate) fn given(url: &str) -> Entrance {
     Entrance { url: url.trim_end_matches('/').to_owned(), how: "given with --url".to_owned(), _forward: None }
 }
 
-/// Finds a way in to the gateway, by every way that there is.
+/// Finds a way in to the stack: through its gateway, else straight to the Service, which is told.
 ///
 /// # Errors
 /// When nothing answers; the message lists every place tried.
 pub(crate) async fn find(ui: &Printer, access: &Access) -> anyhow::Result<Entrance> {
+    let mut tried = match search(ui, access).await? {
+        Ok(entrance) => return Ok(entrance),
+        Err(tried) => tried,
+    };
+    let target = ForwardTarget::Service("demo-app".to_owned(), 80);
+    match forward(access, access.namespace(), &target).await {
+        Ok(forward) => {
+            ui.warn("no gateway answers: going straight to the Service demo-app");
+            Ok(through(forward, "port forwarded to the Service demo-app".to_owned()))
+        }
+        Err(error) => {
+            tried.push(format!("forward to Service demo-app: {}", Printer::one_line(&error)));
+            Err(nothing_answers(&tried).into())
+        }
+    }
+}
+
+/// Finds a way in through the gateway, and only there.
+///
+/// # Errors
+/// When it does not answer; the message lists every place tried.
+pub(crate) async fn find_gateway(ui: &Printer, access: &Access) -> anyhow::Result<Entrance> {
+    search(ui, access).await?.map_err(|tried| nothing_answers(&tried).into())
+}
+
+fn nothing_answers(tried: &[String]) -> Failure {
+    Failure::new(ExitCode::Cluster, format!("no way in to the stack; tried {}", tried.join("; ")))
+        .with_hint("`kubectl kubsets status` says what is wrong; --url names an address yourself")
+}
+
+/// The gateway by every way that there is, or the places tried.
+async fn search(ui: &Printer, access: &Access) -> anyhow::Result<Result<Entrance, Vec<String>>> {
     ui.detail("looking for the way in to the stack");
     let mut tried = Vec::new();
     let services = proxy_services(access).await?;
+    if services.is_empty() {
+        tried.push(format!("Services of a gateway in namespace {GATEWAY_NAMESPACE}: there are none"));
+    }
     for (host, port, how) in addresses(access, &services).await? {
         let place = format!("{host}:{port}");
         match tokio::time::timeout(TRY, tokio::net::TcpStream::connect((host.as_str(), port))).await {
-            Ok(Ok(_)) => return Ok(Entrance { url: format!("http://{place}"), how, _forward: None }),
+            Ok(Ok(_)) => return Ok(Ok(Entrance { url: format!("http://{place}"), how, _forward: None })),
             Ok(Err(error)) => tried.push(format!("{place} ({how}): {error}")),
             Err(_) => tried.push(format!("{place} ({how}): no answer in {} ms", TRY.as_millis())),
         }
@@ -58,27 +93,12 @@ pub(crate) async fn find(ui: &Printer, access: &Access) -> anyhow::Result<Entran
         let target = ForwardTarget::Service(name.clone(), 80);
         match forward(access, GATEWAY_NAMESPACE, &target).await {
             Ok(forward) => {
-                return Ok(through(forward, format!("port forwarded to the gateway's Service {name}")));
+                return Ok(Ok(through(forward, format!("port forwarded to the gateway's Service {name}"))));
             }
             Err(error) => tried.push(format!("forward to Service {name}: {}", Printer::one_line(&error))),
         }
     }
-    let target = ForwardTarget::Service("demo-app".to_owned(), 80);
-    match forward(access, access.namespace(), &target).await {
-        Ok(forward) => {
-            ui.warn("no gateway answers: going straight to the Service demo-app");
-            Ok(through(forward, "port forwarded to the Service demo-app".to_owned()))
-        }
-        Err(error) => {
-            tried.push(format!("forward to Service demo-app: {}", Printer::one_line(&error)));
-            Err(Failure::new(
-                ExitCode::Cluster,
-                format!("no way in to the stack; tried {}", tried.join("; ")),
-            )
-            .with_hint("`kubectl kubsets status` says what is wrong; --url names an address yourself")
-            .into())
-        }
-    }
+    Ok(Err(tried))
 }
 
 fn through(forward: Forward, how: String) -> Entrance {

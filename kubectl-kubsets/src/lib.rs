@@ -3,6 +3,14 @@
 //! A subcommand is: typed arguments, a plan from the crates below, their engine, a report through [`ui`].
 //! No business rules live here, and nothing outside `ui` prints.
 
+/// Appends formatted text to a `String`, which takes everything.
+macro_rules! append {
+    ($text:expr, $($part:tt)*) => {{
+        use std::fmt::Write as _;
+        let _ = write!($text, $($part)*);
+    }};
+}
+
 mod app;
 mod assets;
 mod cli;
@@ -24,19 +32,19 @@ const COMPLETION_NAME: &str = "kubectl_complete-kubsets";
 
 /// Runs the plugin: looks at the name it was called by, parses `args` (the first is that name), runs the
 /// command and returns the exit code of the process.
-pub fn entry(args: Vec<OsString>) -> std::process::ExitCode {
-    let name = called_as(&args);
+pub fn entry(args: &[OsString]) -> std::process::ExitCode {
+    let name = called_as(args);
     if name == COMPLETION_NAME {
-        return commands::completion::answer_kubectl(&args).into();
+        return commands::completion::answer_kubectl(args).into();
     }
     // Answers the shells' own completion scripts (they set COMPLETE), else does nothing.
     clap_complete::CompleteEnv::with_factory(cli::command).bin(cli::BINARY).complete();
 
     let usage_name = if name.starts_with("kubectl-") || name.is_empty() { cli::AS_PLUGIN } else { &name };
-    ui::set_color(&args);
+    ui::set_color(args);
     let command = cli::command().bin_name(usage_name);
     let parsed = command
-        .try_get_matches_from(&args)
+        .try_get_matches_from(args)
         .and_then(|matches| <cli::Cli as clap::FromArgMatches>::from_arg_matches(&matches));
     match parsed {
         Ok(cli) => run(cli).into(),

@@ -5,5 +5,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    kubectl_kubsets::entry(std::env::args_os().collect())
+    kubectl_kubsets::entry(&std::env::args_os().collect::<Vec<_>>())
 }

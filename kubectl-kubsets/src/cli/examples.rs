@@ -102,7 +102,7 @@ pub(super) fn text(path: &[String]) -> Option<String> {
         EXAMPLES.iter().find(|(at, _)| at.len() == path.len() && at.iter().zip(path).all(|(a, b)| a == b))?;
     let mut text = "Examples:\n".to_owned();
     for (purpose, arguments) in *lines {
-        text.push_str(&format!("  # {purpose}\n  {} {arguments}\n", super::AS_PLUGIN));
+        append!(text, "  # {purpose}\n  {} {arguments}\n", super::AS_PLUGIN);
     }
     Some(text)
 }

@@ -94,13 +94,14 @@ impl GlobalArgs {
 #[cfg(test)]
 mod tests {
     use crate::parse;
+    use crate::ui::Format;
 
     #[test]
     fn global_flags_are_taken_before_and_after_the_command() {
         for args in [&["-n", "x", "version", "-o", "json"][..], &["version", "-n", "x", "-o", "json"][..]] {
             let cli = parse(args).expect("parses");
             assert_eq!(cli.global.namespace.as_deref(), Some("x"));
-            assert!(cli.global.output.is_structured());
+            assert_eq!(cli.global.output, Format::Json);
         }
     }
 

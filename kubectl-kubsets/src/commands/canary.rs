@@ -69,6 +69,6 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         Command::Status { watch } => manage::status(app, watch).await,
         Command::Abort { run } => manage::abort(app, run).await,
         Command::Undo { run } => manage::undo(app, run).await,
-        Command::Simulate(args) => simulate::run(app, args),
+        Command::Simulate(args) => simulate::run(app, &args),
     }
 }

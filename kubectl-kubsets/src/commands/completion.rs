@@ -10,10 +10,10 @@ use crate::app::App;
 use crate::ui::{ExitCode, Failure, Printer};
 use crate::{COMPLETION_NAME, cli};
 
-/// Tells kubectl not to offer file names after our answers (cobra's ShellCompDirectiveNoFileComp).
+/// Tells kubectl not to offer file names after our answers (cobra's `ShellCompDirectiveNoFileComp`).
 const NO_FILES: &str = ":4\n";
 
-/// Tells kubectl that files may follow (cobra's ShellCompDirectiveDefault).
+/// Tells kubectl that files may follow (cobra's `ShellCompDirectiveDefault`).
 const FILES: &str = ":0\n";
 
 /// Arguments of `completion`.

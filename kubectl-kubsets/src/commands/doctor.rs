@@ -92,13 +92,11 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let report = Report { choice, providers, host: host?, tools: tools?, cluster };
 
     app.ui.emit("Doctor", &report, |style| render(&report, style))?;
-    match &report.choice {
-        Some(_) => Ok(ExitCode::Success),
-        None => {
-            app.ui.hint("fix one of the providers above, then `kubectl kubsets up`");
-            Ok(ExitCode::Skipped)
-        }
+    if report.choice.is_some() {
+        return Ok(ExitCode::Success);
     }
+    app.ui.hint("fix one of the providers above, then `kubectl kubsets up`");
+    Ok(ExitCode::Skipped)
 }
 
 fn render(report: &Report, style: Style) -> String {
@@ -110,7 +108,7 @@ fn render(report: &Report, style: Style) -> String {
         if !text.is_empty() {
             text.push('\n');
         }
-        text.push_str(&format!("{}\n", style.paint(Tone::Strong, title)));
+        append!(text, "{}\n", style.paint(Tone::Strong, title));
         let mut table = Table::new([]).indent(2);
         for check in checks {
             let (word, tone) = match check.state {
@@ -127,10 +125,7 @@ fn render(report: &Report, style: Style) -> String {
         text.push_str(&table.render(Style { width: None, ..style }));
     }
     if let Some(choice) = &report.choice {
-        text.push_str(&format!(
-            "\n`kubectl kubsets up` would take the provider {}\n",
-            style.paint(Tone::Good, choice)
-        ));
+        append!(text, "\n`kubectl kubsets up` would take the provider {}\n", style.paint(Tone::Good, choice));
     }
     text
 }

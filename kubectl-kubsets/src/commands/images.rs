@@ -89,9 +89,10 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Build { chosen } => {
             let built = build(app, select(&chosen.images)?).await?;
-            show(app, built.into_iter().map(|(component, image)| Listed::built(component, image)).collect())?;
+            let built = built.into_iter().map(|(component, image)| Listed::built(component, image));
+            show(app, &built.collect::<Vec<_>>())?;
         }
-        Command::List => show(app, list(app)?)?,
+        Command::List => show(app, &list(app)?)?,
         Command::Load { chosen, which } => {
             let built = build(app, select(&chosen.images)?).await?;
             let archives: Vec<PathBuf> = built.iter().map(|(_, image)| image.archive.clone()).collect();
@@ -222,10 +223,10 @@ impl Listed {
     }
 }
 
-fn show(app: &App, list: Vec<Listed>) -> anyhow::Result<()> {
+fn show(app: &App, list: &[Listed]) -> anyhow::Result<()> {
     app.ui.emit("ImageList", &list, |style| {
         let mut table = Table::new(["IMAGE", "COMPONENT", "SIZE", "DIGEST"]).right([2]);
-        for image in &list {
+        for image in list {
             let digest = match &image.digest {
                 Some(digest) => Cell::from(digest.chars().take(19).collect::<String>()),
                 None => Cell::new(Tone::Dim, "not built"),

@@ -16,7 +16,7 @@ use self::threshold::Threshold;
 use crate::app::App;
 use crate::cli::values::{Percent, parse_duration, parse_percent};
 use crate::entrance;
-use crate::ui::{ExitCode, Failure, Step, millis, percent};
+use crate::ui::{ExitCode, Failure, Format, Step, millis, percent};
 
 /// Route of the stack that costs least.
 const CHEAP_ROUTE: &str = "/api/info";
@@ -31,7 +31,7 @@ Rates: 400 | 10..400/60s (ramp) | 100,200,400/10s (steps) | 100^1000@30s/5s (spi
        poisson:400 (independent arrivals) | closed:20/100ms (20 users who think for 100 ms)
 Only loopback, 198.18.0.0/15 and hosts named with --allow-host can be loaded.")]
 pub(crate) struct Args {
-    /// Address such as http://127.0.0.1:8080/; without it the demo app behind the gateway
+    /// Address such as `http://127.0.0.1:8080/`; without it the demo app behind the gateway
     #[arg(value_name = "URL", value_hint = clap::ValueHint::Url)]
     url: Option<String>,
 
@@ -123,13 +123,12 @@ pub(crate) struct Args {
 pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     // Keeps a forwarded port open for as long as the load runs.
     let mut way = None;
-    let url = match &args.url {
-        Some(url) => url.clone(),
-        None => {
-            let access = app.stack_access().await?;
-            let entrance = way.insert(entrance::find(&app.ui, &access).await?);
-            format!("{}{CHEAP_ROUTE}", entrance.url)
-        }
+    let url = if let Some(url) = &args.url {
+        url.clone()
+    } else {
+        let access = app.stack_access().await?;
+        let entrance = way.insert(entrance::find(&app.ui, &access).await?);
+        format!("{}{CHEAP_ROUTE}", entrance.url)
     };
     let spec = spec(&args, url)?;
     spec.check().map_err(|error| refuse(&error.into()))?;
@@ -145,6 +144,9 @@ fn spec(args: &Args, url: String) -> anyhow::Result<LoadSpec> {
         }
         None => args.rate.clone(),
     };
+    if schedule.peak_rate() == Some(0.0) {
+        return Err(Failure::usage("--rate: a rate of 0 sends nothing").into());
+    }
     let replay = args.replay.is_some();
     let mut spec = LoadSpec::new(url.clone(), schedule);
     spec.targets = vec![Target {
@@ -207,8 +209,11 @@ async fn measure(app: &App, args: &Args, spec: LoadSpec) -> anyhow::Result<ExitC
     if crossed.is_empty() {
         return Ok(ExitCode::Success);
     }
-    for rule in crossed {
-        app.ui.message(format!("threshold crossed: {rule}"));
+    // The table names them already.
+    if matches!(app.ui.format(), Format::Json | Format::Yaml) {
+        for rule in crossed {
+            app.ui.message(format!("threshold crossed: {rule}"));
+        }
     }
     Ok(ExitCode::VerdictFailed)
 }

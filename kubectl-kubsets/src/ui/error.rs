@@ -28,11 +28,6 @@ impl Failure {
         Self::new(ExitCode::Usage, message)
     }
 
-    /// The cluster is absent or refused.
-    pub(crate) fn cluster(message: impl Into<String>) -> Self {
-        Self::new(ExitCode::Cluster, message)
-    }
-
     /// Adds what to do about it.
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
@@ -93,7 +88,7 @@ pub(super) fn render(error: &anyhow::Error, style: Style) -> (String, ExitCode) 
     }
     let mut text = format!("{} {message}\n", style.paint(Tone::Bad, "error:"));
     for hint in hints.iter().take(3) {
-        text.push_str(&format!("{} {hint}\n", style.paint(Tone::Hint, "hint:")));
+        append!(text, "{} {hint}\n", style.paint(Tone::Hint, "hint:"));
     }
     (text, code.unwrap_or(ExitCode::Usage))
 }
@@ -130,8 +125,8 @@ mod tests {
 
     #[test]
     fn hints_follow_and_the_code_is_kept() {
-        let failure =
-            Failure::cluster("no context is called \"x\"").with_hint("try `kubectl config get-contexts`");
+        let failure = Failure::new(ExitCode::Cluster, "no context is called \"x\"")
+            .with_hint("try `kubectl config get-contexts`");
         let (text, code) = render(&failure.into(), Style::PLAIN);
         assert_eq!(code, ExitCode::Cluster);
         assert_eq!(text, "error: no context is called \"x\"\nhint: try `kubectl config get-contexts`\n");

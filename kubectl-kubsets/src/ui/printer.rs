@@ -29,13 +29,6 @@ pub(crate) enum Format {
     Yaml,
 }
 
-impl Format {
-    /// True where a program reads the output.
-    pub(crate) fn is_structured(self) -> bool {
-        matches!(self, Self::Json | Self::Yaml)
-    }
-}
-
 /// How much is said on standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Volume {
@@ -123,11 +116,6 @@ impl Printer {
     /// True where progress is drawn as bars instead of lines.
     pub(crate) fn is_animated(&self) -> bool {
         self.bars.is_some()
-    }
-
-    /// True from `-v` on.
-    pub(crate) fn is_verbose(&self) -> bool {
-        self.volume >= Volume::Verbose(1)
     }
 
     /// True with `-q`.

@@ -31,7 +31,6 @@ struct Inner {
 struct State {
     last: String,
     expected: Option<Duration>,
-    total: Option<u64>,
     over: bool,
 }
 
@@ -56,22 +55,6 @@ impl Step {
     pub(crate) fn expect(&self, usual: Duration) -> &Self {
         self.state(|state| state.expected = Some(usual));
         self
-    }
-
-    /// Says how many units there are (bytes, packages, nodes).
-    pub(crate) fn total(&self, units: u64) {
-        self.state(|state| state.total = Some(units));
-        if let Some(bar) = &self.inner.bar {
-            bar.set_length(units);
-            bar.set_style(style("{spinner} {msg} {bar:24} {pos}/{len} {elapsed:.dim} (about {eta} left)"));
-        }
-    }
-
-    /// Says how many units are done.
-    pub(crate) fn position(&self, units: u64) {
-        if let Some(bar) = &self.inner.bar {
-            bar.set_position(units);
-        }
     }
 
     /// The state now, for example `1 of 2 nodes ready`. The same text again says nothing.
@@ -99,25 +82,10 @@ impl Step {
 
     /// Ends it well; `result` says with what (may be empty).
     pub(crate) fn done(&self, result: impl AsRef<str>) {
-        self.end(Tone::Good, result.as_ref());
+        self.end(result.as_ref());
     }
 
-    /// Ends it, with something to look at.
-    pub(crate) fn warn(&self, result: impl AsRef<str>) {
-        self.end(Tone::Warn, result.as_ref());
-    }
-
-    /// Ends it badly; the error itself is printed by whoever returns it.
-    pub(crate) fn fail(&self, result: impl AsRef<str>) {
-        self.end(Tone::Bad, result.as_ref());
-    }
-
-    /// Time since the step began.
-    pub(crate) fn elapsed(&self) -> Duration {
-        self.inner.began.elapsed()
-    }
-
-    fn end(&self, tone: Tone, result: &str) {
+    fn end(&self, result: &str) {
         if self.state(|state| std::mem::replace(&mut state.over, true)) {
             return;
         }
@@ -128,7 +96,7 @@ impl Step {
         let style = printer.message_style();
         let colon = if result.is_empty() { "" } else { ": " };
         let time = style.paint(Tone::Dim, &format!("({})", duration(began.elapsed())));
-        printer.message(format!("{} {what}{colon}{result} {time}", style.icon(tone)));
+        printer.message(format!("{} {what}{colon}{result} {time}", style.icon(Tone::Good)));
     }
 
     fn state<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {

@@ -2,8 +2,10 @@
 //! together. Nothing here depends on the machine.
 
 mod bad_input;
+mod canary;
 mod completion;
 mod help;
+mod load;
 mod run;
 mod simulate;
 mod version;

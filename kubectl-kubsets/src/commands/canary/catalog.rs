@@ -103,7 +103,7 @@ fn describe(lab: &Lab, style: Style) -> String {
         lab.spec.question.trim()
     );
     if !lab.spec.params.is_empty() {
-        text.push_str(&format!("\n{}\n", style.paint(Tone::Strong, "Parameters (--set NAME=VALUE)")));
+        append!(text, "\n{}\n", style.paint(Tone::Strong, "Parameters (--set NAME=VALUE)"));
         let mut table = Table::new(["NAME", "DEFAULT", "ABOUT"]).indent(2);
         for (name, param) in &lab.spec.params {
             table.row([name.clone().into(), param.default.clone().into(), param.about.clone().into()]);
@@ -111,30 +111,27 @@ fn describe(lab: &Lab, style: Style) -> String {
         text.push_str(&table.render(style));
     }
     if let Ok(spec) = lab.canary() {
-        text.push_str(&format!("\n{}\n", style.paint(Tone::Strong, "What it does")));
+        append!(text, "\n{}\n", style.paint(Tone::Strong, "What it does"));
         let steps: Vec<String> = spec.steps.iter().map(|step| format!("{} %", step.value())).collect();
         let mut changes: Vec<String> =
             spec.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
         changes.extend(spec.image.iter().map(|image| format!("image {image}")));
         let rate = spec.load.rate;
-        text.push_str(&format!("  changes Deployment {}: {}\n", spec.deployment, changes.join(", ")));
-        text.push_str(&format!("  shifts {} of {rate} requests/s\n", steps.join(", ")));
+        append!(text, "  changes Deployment {}: {}\n", spec.deployment, changes.join(", "));
+        append!(text, "  shifts {} of {rate} requests/s\n", steps.join(", "));
     }
     if !lab.spec.expect.is_empty() {
-        text.push_str(&format!("\n{}\n", style.paint(Tone::Strong, "What should come out")));
+        append!(text, "\n{}\n", style.paint(Tone::Strong, "What should come out"));
         for expectation in &lab.spec.expect {
             // An expectation is one key with its value.
             let words = serde_json::to_value(expectation).ok().and_then(|value| {
                 let (name, value) = value.as_object()?.iter().next()?;
                 Some(format!("{name}: {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
             });
-            text.push_str(&format!("  {}\n", words.unwrap_or_else(|| format!("{expectation:?}"))));
+            append!(text, "  {}\n", words.unwrap_or_else(|| format!("{expectation:?}")));
         }
     }
-    text.push_str(&format!(
-        "\n{}\n",
-        style.paint(Tone::Hint, &format!("kubectl kubsets canary run {}", meta.name))
-    ));
+    append!(text, "\n{}\n", style.paint(Tone::Hint, &format!("kubectl kubsets canary run {}", meta.name)));
     text
 }
 

@@ -6,10 +6,16 @@ use kubsets_delivery::{Aborted, Comparison, RunId, RunningCanary, StateDir, Stat
 
 use super::outcome;
 use crate::app::App;
-use crate::ui::{Cell, ExitCode, Format, Risk, Style, Table, Tone};
+use crate::ui::{Cell, ExitCode, Failure, Format, Risk, Style, Table, Tone};
 
 /// Time between two looks of a watch.
 const PERIOD: Duration = Duration::from_secs(2);
+
+/// Silence of a driver after which it is taken for dead.
+const LEASE_S: f64 = 20.0;
+
+/// Time in which the watchdog has undone everything, with room for a busy machine.
+const WATCHDOG_S: f64 = 90.0;
 
 /// Shows what is under way and how the last run ended. A watch ends when nothing is under way any more.
 pub(super) async fn status(app: &App, watch: bool) -> anyhow::Result<ExitCode> {
@@ -35,6 +41,13 @@ pub(super) async fn status(app: &App, watch: bool) -> anyhow::Result<ExitCode> {
             let code =
                 status.last.as_ref().map_or(ExitCode::Success, |last| ExitCode::from_number(last.exit_code));
             return Ok(code);
+        }
+        if let Some(dead) = status.running.iter().find(|canary| is_given_up(canary)) {
+            let message =
+                format!("the driver of run {} is gone, and nothing in the cluster undoes it", dead.run);
+            return Err(Failure::new(ExitCode::CleanupIncomplete, message)
+                .with_hint(format!("kubectl kubsets canary undo {}", dead.run))
+                .into());
         }
         tokio::select! {
             () = tokio::time::sleep(PERIOD) => {}
@@ -91,6 +104,12 @@ pub(super) async fn undo(app: &App, run: Option<RunId>) -> anyhow::Result<ExitCo
     Ok(if undone.equal { ExitCode::Success } else { ExitCode::CleanupIncomplete })
 }
 
+/// Neither its driver nor the watchdog is going to end this canary.
+fn is_given_up(canary: &RunningCanary) -> bool {
+    let silent_s = canary.age_seconds.unwrap_or(0.0);
+    !canary.alive && silent_s > if canary.watchdog { WATCHDOG_S } else { LEASE_S }
+}
+
 fn compared(comparisons: &[Comparison], style: Style) -> String {
     let mut table = Table::new([]).indent(2);
     for one in comparisons {
@@ -108,17 +127,17 @@ fn compared(comparisons: &[Comparison], style: Style) -> String {
 fn describe(status: &Status, style: Style) -> String {
     let mut text = String::new();
     if status.running.is_empty() {
-        text.push_str(&format!("no canary is under way in namespace {}\n", status.namespace));
+        append!(text, "no canary is under way in namespace {}\n", status.namespace);
     }
     for canary in &status.running {
-        text.push_str(&format!("{}\n", line(canary)));
+        append!(text, "{}\n", line(canary));
         if !canary.alive {
             let command = format!("kubectl kubsets canary undo {}", canary.run);
-            text.push_str(&format!("  its driver is gone: {}\n", style.paint(Tone::Hint, &command)));
+            append!(text, "  its driver is gone: {}\n", style.paint(Tone::Hint, &command));
         }
     }
     if let Some(last) = &status.last {
-        text.push_str(&format!("\n{}\n", style.paint(Tone::Strong, "Last run on this machine")));
+        append!(text, "\n{}\n", style.paint(Tone::Strong, "Last run on this machine"));
         text.push_str(&outcome::describe(last, style));
     }
     text

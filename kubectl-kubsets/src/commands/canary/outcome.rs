@@ -60,13 +60,14 @@ pub(super) fn describe(outcome: &Outcome, style: Style) -> String {
     for checked in &outcome.expectations {
         let (tone, word) =
             if checked.held { (Tone::Good, "as expected") } else { (Tone::Bad, "NOT as expected") };
-        text.push_str(&format!(
+        append!(
+            text,
             "{} {}: {} ({})\n",
             style.icon(tone),
             style.paint(tone, word),
             checked.expected,
             checked.seen
-        ));
+        );
     }
     text
 }
@@ -94,13 +95,11 @@ fn way_back(undo: &UndoReport) -> String {
 }
 
 fn steps(outcome: &Outcome, style: Style) -> String {
-    let heads =
-        ["STEP", "ORDERED", "MEASURED", "REQUESTS", "CANARY FAILED", "STABLE FAILED", "TOOK", "PASSED"];
-    let mut table = Table::new(heads).right(0..7).indent(2);
-    for (position, step) in outcome.steps.iter().enumerate() {
+    let heads = ["STEP", "MEASURED", "REQUESTS", "CANARY FAILS", "STABLE FAILS", "TOOK", "PASSED"];
+    let mut table = Table::new(heads).right(0..6).indent(2);
+    for step in &outcome.steps {
         let passed = if step.passed { Cell::new(Tone::Good, "yes") } else { Cell::new(Tone::Bad, "no") };
         table.row([
-            (position + 1).to_string().into(),
             format!("{} %", step.percent).into(),
             format!("{:.1} {} {:.1} %", step.share.percent, style.plus_minus(), step.share.half_width())
                 .into(),

@@ -1,24 +1,25 @@
 //! `canary plan`: exactly what a run would do.
 
-use kubsets_delivery::{Action, Plan, plan};
+use kubsets_delivery::{Action, Plan, PlanError, plan};
 use kubsets_kube::Access;
 
 use super::release::Release;
 use crate::app::App;
+use crate::entrance::{self, Entrance};
 use crate::ui::{ExitCode, Style, Table, Tone};
 
 /// Prints the plan; nothing is changed.
 pub(super) async fn run(app: &App, release: &Release) -> anyhow::Result<ExitCode> {
-    let (_, plan) = make(app, release).await?;
+    let (_, plan, _) = make(app, release).await?;
     app.ui.emit("CanaryPlan", &plan, |style| describe(&plan, style))?;
     Ok(ExitCode::Success)
 }
 
-/// The cluster and the plan for it.
+/// The cluster, the plan for it, and what keeps a forwarded port open.
 ///
 /// # Errors
 /// When the release is not one, there is no cluster, or the canary cannot work there.
-pub(super) async fn make(app: &App, release: &Release) -> anyhow::Result<(Access, Plan)> {
+pub(super) async fn make(app: &App, release: &Release) -> anyhow::Result<(Access, Plan, Option<Entrance>)> {
     let lab = release.lab()?;
     let spec = release.spec(lab.as_ref())?;
     let access = app.stack_access().await?;
@@ -27,19 +28,32 @@ pub(super) async fn make(app: &App, release: &Release) -> anyhow::Result<(Access
         _ => access,
     };
     app.ui.detail("reading the cluster and making the plan");
-    let plan = plan(&access, spec).await?;
-    Ok((access, plan))
+    let refused = match plan(&access, spec.clone()).await {
+        Ok(plan) => return Ok((access, plan, None)),
+        Err(refused) => refused,
+    };
+    if !matches!(refused, PlanError::NoEndpoint { .. }) {
+        return Err(refused.into());
+    }
+    // Node ports of merged gateways and forwarded ports are found here only.
+    let Ok(entrance) = entrance::find_gateway(&app.ui, &access).await else { return Err(refused.into()) };
+    let mut spec = spec;
+    spec.load.url = Some(entrance.url.clone());
+    let mut plan = plan(&access, spec).await?;
+    entrance.how.clone_into(&mut plan.endpoint.source);
+    Ok((access, plan, Some(entrance)))
 }
 
 /// The plan for people.
 fn describe(plan: &Plan, style: Style) -> String {
     let mut text = String::new();
     if let Some(facts) = &plan.access {
-        text.push_str(&format!("{facts}\n"));
+        append!(text, "{facts}\n");
     }
     let versions =
         (plan.stable_version.as_deref().unwrap_or("?"), plan.canary_version.as_deref().unwrap_or("?"));
-    text.push_str(&format!(
+    append!(
+        text,
         "Deployment {} ({} {} {}), {} requests/s through {} ({})\n",
         style.paint(Tone::Strong, &plan.spec.deployment),
         versions.0,
@@ -48,18 +62,12 @@ fn describe(plan: &Plan, style: Style) -> String {
         plan.spec.load.rate,
         style.paint(Tone::Hint, &plan.endpoint.url),
         plan.endpoint.source,
-    ));
+    );
 
     title(&mut text, "What changes in the pods", style);
     for line in &plan.diff {
         let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "(none)".to_owned());
-        text.push_str(&format!(
-            "  {}: {} {} {}\n",
-            line.path,
-            value(&line.before),
-            style.arrow(),
-            value(&line.after)
-        ));
+        append!(text, "  {}: {} {} {}\n", line.path, value(&line.before), style.arrow(), value(&line.after));
     }
 
     title(&mut text, "Steps", style);
@@ -79,21 +87,21 @@ fn describe(plan: &Plan, style: Style) -> String {
 
     title(&mut text, "What to expect", style);
     let expect = &plan.expectation;
-    text.push_str(&format!(
+    append!(
+        text,
         "  promoted after {:.0} s if no request fails, over after {:.0} s whatever happens\n",
-        expect.shortest_seconds, expect.longest_seconds
-    ));
+        expect.shortest_seconds,
+        expect.longest_seconds
+    );
     if let Some(seconds) = expect.detect_seconds {
-        text.push_str(&format!(
+        append!(
+            text,
             "  a version with 5 % errors is caught {seconds:.0} s after the first shift, at {:.0} failed requests\n",
             expect.bad_requests
-        ));
+        );
     }
-    text.push_str(&format!(
-        "  a good version is rolled back in at most {} % of runs\n",
-        expect.false_alarm * 100.0
-    ));
-    text.push_str(&format!("  {}\n", plan.blast_radius.summary));
+    append!(text, "  a good version is rolled back in at most {} % of runs\n", expect.false_alarm * 100.0);
+    append!(text, "  {}\n", plan.blast_radius.summary);
 
     title(&mut text, "Objects", style);
     let mut objects = Table::new([]).indent(2);
@@ -107,12 +115,12 @@ fn describe(plan: &Plan, style: Style) -> String {
     }
     text.push_str(&objects.render(style));
     for warning in &plan.warnings {
-        text.push_str(&format!("{} {warning}\n", style.paint(Tone::Warn, "warning:")));
+        append!(text, "{} {warning}\n", style.paint(Tone::Warn, "warning:"));
     }
-    text.push_str(&format!("plan {}\n", style.paint(Tone::Dim, &plan.hash)));
+    append!(text, "plan {}\n", style.paint(Tone::Dim, &plan.hash));
     text
 }
 
 fn title(text: &mut String, title: &str, style: Style) {
-    text.push_str(&format!("\n{}\n", style.paint(Tone::Strong, title)));
+    append!(text, "\n{}\n", style.paint(Tone::Strong, title));
 }

@@ -38,7 +38,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             .with_hint("`kubectl kubsets canary plan` shows what it would do")
             .into());
     }
-    let (access, plan) = plan::make(app, &args.release).await?;
+    let (access, plan, _entrance) = plan::make(app, &args.release).await?;
     announce(app, &access, &plan);
     let question = format!("release a new version of {} on this cluster", plan.spec.deployment);
     app.ui.confirm(Risk::Moderate, &question)?;
@@ -137,7 +137,7 @@ async fn log(ui: &Printer, mut events: UnboundedReceiver<Record>) {
     while let Some(record) = events.recv().await {
         let time = format!("{:7.1}s", record.seconds);
         if let RunEvent::Tick(tick) = &record.event {
-            if tick.second % FIGURES_EVERY == 0 {
+            if tick.second.is_multiple_of(FIGURES_EVERY) {
                 ui.message(format!("{time}  {}", canary_log::tick_line(tick)));
             }
         } else if let Some((tone, text)) = canary_log::line(&record.event) {
@@ -159,10 +159,10 @@ fn farewell(app: &App, state: &StateDir, outcome: &Outcome) {
             app.ui.hint(format!("`kubectl kubsets canary undo {}` takes the promotion back", outcome.run));
         }
         RunVerdict::Inconclusive => {
-            app.ui.hint("more traffic (--rate) or more time (--step-budget) brings evidence")
+            app.ui.hint("more traffic (--rate) or more time (--step-budget) brings evidence");
         }
         RunVerdict::Error => {
-            app.ui.hint("`kubectl kubsets status` says what is wrong and where to look first")
+            app.ui.hint("`kubectl kubsets status` says what is wrong and where to look first");
         }
         RunVerdict::RolledBack | RunVerdict::Aborted => {}
     }

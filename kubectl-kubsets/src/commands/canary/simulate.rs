@@ -65,8 +65,8 @@ pub(super) struct Args {
 ///
 /// # Errors
 /// When a value is out of its range.
-pub(super) fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
-    let spec = spec(&args)?;
+pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
+    let spec = spec(args)?;
     let report = simulate(&spec).map_err(|error| refuse(&error))?;
     app.ui.emit("CanarySimulation", &report, |style| render(&report, style))?;
     Ok(ExitCode::Success)
@@ -121,7 +121,7 @@ fn render(report: &SimulateReport, style: Style) -> String {
     for (title, of, wrong) in
         [(good, (|row| &row.equal) as fn(&Row) -> &Stats, "FALSE FAIL"), (bad, |row| &row.worse, "FAIL")]
     {
-        text.push_str(&format!("\n{}\n", style.paint(Tone::Strong, &title)));
+        append!(text, "\n{}\n", style.paint(Tone::Strong, &title));
         let heads =
             ["WEIGHT", "RUNS", wrong, "AFTER (P90)", "USERS' ERRORS", "PASS", "AFTER (P90)", "NO VERDICT"];
         let mut table = Table::new(heads).right(1..8).indent(2);
@@ -132,7 +132,7 @@ fn render(report: &SimulateReport, style: Style) -> String {
     }
     for row in report.rows.iter().filter(|row| !row.rules.is_empty()) {
         let title = format!("Rules of other tools at {}", weights(row));
-        text.push_str(&format!("\n{}\n", style.paint(Tone::Strong, &title)));
+        append!(text, "\n{}\n", style.paint(Tone::Strong, &title));
         let heads = ["RULE", "RUNS", "FALSE ALARMS", "FOUND", "AFTER (P90)", "USERS' ERRORS"];
         let mut table = Table::new(heads).right(1..6).indent(2);
         for rule in &row.rules {

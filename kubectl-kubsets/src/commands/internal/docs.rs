@@ -25,17 +25,13 @@ pub(super) fn render() -> String {
         if !path.is_empty() && !command.has_subcommands() {
             let about = command.get_about().map(ToString::to_string).unwrap_or_default();
             let name = path.join(" ");
-            page.push_str(&format!(
-                "| [`{name}`](#kubectl-kubsets-{}) | {} |\n",
-                path.join("-"),
-                escape(&about)
-            ));
+            append!(page, "| [`{name}`](#kubectl-kubsets-{}) | {} |\n", path.join("-"), escape(&about));
         }
     });
 
     page.push_str("\n## Exit codes\n\n| code | meaning |\n|---|---|\n");
     for code in ExitCode::ALL {
-        page.push_str(&format!("| {} | {} |\n", code.number(), escape(code.meaning())));
+        append!(page, "| {} | {} |\n", code.number(), escape(code.meaning()));
     }
 
     page.push_str("\n## Global flags\n\n");
@@ -64,19 +60,19 @@ fn walk(command: &Command, visit: &mut dyn FnMut(&Command, &[String])) {
 
 fn section(page: &mut String, command: &Command, path: &[String]) {
     let level = if path.len() == 1 { "##" } else { "###" };
-    page.push_str(&format!("\n{level} {} {}\n\n", cli::AS_PLUGIN, path.join(" ")));
+    append!(page, "\n{level} {} {}\n\n", cli::AS_PLUGIN, path.join(" "));
     let about = command.get_long_about().or(command.get_about()).map(ToString::to_string).unwrap_or_default();
-    page.push_str(&format!("{}\n", sentence(&about)));
+    append!(page, "{}\n", sentence(&about));
     if command.has_subcommands() {
         return;
     }
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage: ").trim();
-    page.push_str(&format!("\n```text\n{usage}\n```\n"));
+    append!(page, "\n```text\n{usage}\n```\n");
     if let Some(examples) = command.get_before_help() {
         let examples = examples.to_string();
         let lines: Vec<&str> = examples.lines().skip(1).map(str::trim).collect();
-        page.push_str(&format!("\n```console\n{}\n```\n", lines.join("\n")));
+        append!(page, "\n```console\n{}\n```\n", lines.join("\n"));
     }
     let own: Vec<&Arg> =
         command.get_arguments().filter(|arg| !arg.is_global_set() && !is_built_in(arg)).collect();
@@ -89,7 +85,7 @@ fn section(page: &mut String, command: &Command, path: &[String]) {
 fn flags<'a>(page: &mut String, arguments: impl Iterator<Item = &'a Arg>) {
     page.push_str("| argument | meaning |\n|---|---|\n");
     for argument in arguments.filter(|argument| !argument.is_hide_set()) {
-        page.push_str(&format!("| `{}` | {} |\n", name(argument).replace('|', "\\|"), meaning(argument)));
+        append!(page, "| `{}` | {} |\n", name(argument).replace('|', "\\|"), meaning(argument));
     }
 }
 
@@ -106,10 +102,10 @@ fn name(argument: &Arg) -> String {
     }
     let mut name = String::new();
     if let Some(short) = argument.get_short() {
-        name.push_str(&format!("-{short}, "));
+        append!(name, "-{short}, ");
     }
     if let Some(long) = argument.get_long() {
-        name.push_str(&format!("--{long}"));
+        append!(name, "--{long}");
     }
     if !value.is_empty() {
         name.push(' ');
@@ -129,15 +125,15 @@ fn meaning(argument: &Arg) -> String {
         .map(|v| format!("`{}`", v.get_name()))
         .collect();
     if takes_value && !values.is_empty() {
-        text.push_str(&format!("; one of {}", values.join(", ")));
+        append!(text, "; one of {}", values.join(", "));
     }
     let defaults: Vec<_> =
         argument.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
     if takes_value && !defaults.is_empty() {
-        text.push_str(&format!("; default `{}`", defaults.join(",")));
+        append!(text, "; default `{}`", defaults.join(","));
     }
     if let Some(variable) = argument.get_env() {
-        text.push_str(&format!("; variable `{}`", variable.to_string_lossy()));
+        append!(text, "; variable `{}`", variable.to_string_lossy());
     }
     text
 }

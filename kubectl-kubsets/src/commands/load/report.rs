@@ -16,9 +16,9 @@ pub(super) fn render(report: &LoadReport, crossed: &[String], style: Style) -> S
         percent(report.error_rate()),
     );
     let identity = if style.unicode { report.identity.clone() } else { report.identity.replace('≠', "!=") };
-    text.push_str(&format!("{identity}\n\n"));
+    append!(text, "{identity}\n\n");
     text.push_str(&table(&report.latency_table(), style));
-    text.push_str(&format!("{}\n", style.paint(Tone::Dim, &report.explanation)));
+    append!(text, "{}\n", style.paint(Tone::Dim, &report.explanation));
     if report.versions.len() > 1 {
         text.push('\n');
         text.push_str(&table(&report.version_table(), style));
@@ -28,14 +28,14 @@ pub(super) fn render(report: &LoadReport, crossed: &[String], style: Style) -> S
         text.push_str(&table(&report.error_table(), style));
     }
     for warning in &report.validity.warnings {
-        text.push_str(&format!("{} {warning}\n", style.paint(Tone::Warn, "note:")));
+        append!(text, "{} {warning}\n", style.paint(Tone::Warn, "note:"));
     }
     for rule in crossed {
-        text.push_str(&format!("{} {rule}\n", style.paint(Tone::Bad, "crossed:")));
+        append!(text, "{} {rule}\n", style.paint(Tone::Bad, "crossed:"));
     }
     if !report.is_valid() {
         let reasons = report.validity.reasons.join("; ");
-        text.push_str(&format!("{} {reasons}\n", style.paint(Tone::Bad, "INVALID:")));
+        append!(text, "{} {reasons}\n", style.paint(Tone::Bad, "INVALID:"));
     }
     text
 }

@@ -1,4 +1,4 @@
-//! The migrator Job and the heartbeat CronJob.
+//! The migrator `Job` and the heartbeat `CronJob`.
 
 use k8s_openapi::api::batch::v1::Job;
 use kubsets_kube::diagnose;

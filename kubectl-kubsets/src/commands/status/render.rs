@@ -8,11 +8,11 @@ pub(super) fn full(status: &Status, style: Style) -> String {
     let mut text = verdict(status, style);
     let Status { context, server, kubernetes, namespace, .. } = status;
     let facts = format!("context {context}, Kubernetes {kubernetes}, {server}, namespace {namespace}");
-    text.push_str(&format!("{}\n", style.paint(Tone::Dim, &facts)));
+    append!(text, "{}\n", style.paint(Tone::Dim, &facts));
 
-    section(&mut text, "Nodes", nodes(status), style);
-    section(&mut text, "Platform", parts(&status.platform, true), style);
-    section(&mut text, "Stack", parts(&status.stack, false), style);
+    section(&mut text, "Nodes", &nodes(status), style);
+    section(&mut text, "Platform", &parts(&status.platform, true), style);
+    section(&mut text, "Stack", &parts(&status.stack, false), style);
     problems(&mut text, status, style);
     text
 }
@@ -41,9 +41,9 @@ fn verdict(status: &Status, style: Style) -> String {
     format!("{} {}{count}\n", style.icon(tone), style.paint(tone, word))
 }
 
-fn section(text: &mut String, title: &str, table: Table, style: Style) {
+fn section(text: &mut String, title: &str, table: &Table, style: Style) {
     if !table.is_empty() {
-        text.push_str(&format!("\n{}\n", style.paint(Tone::Strong, title)));
+        append!(text, "\n{}\n", style.paint(Tone::Strong, title));
         text.push_str(&table.render(style));
     }
 }
@@ -86,16 +86,16 @@ fn problems(text: &mut String, status: &Status, style: Style) {
     for (position, problem) in status.problems.iter().enumerate() {
         let title = if position == 0 { "Look here first" } else { "Then" };
         if position < 2 {
-            text.push_str(&format!("\n{}\n", style.paint(Tone::Strong, title)));
+            append!(text, "\n{}\n", style.paint(Tone::Strong, title));
         }
         let place =
             if problem.namespace.is_empty() { String::new() } else { format!(" in {}", problem.namespace) };
         let object = style.paint(Tone::Bad, &problem.object);
-        text.push_str(&format!("  {object}{place}: {}\n", problem.reason));
+        append!(text, "  {object}{place}: {}\n", problem.reason);
         if let Some(log) = &problem.last_log {
             let width = style.width.map_or(160, usize::from).saturating_sub(16);
-            text.push_str(&format!("    last log: {}\n", style.paint(Tone::Dim, &cut(log, width, style))));
+            append!(text, "    last log: {}\n", style.paint(Tone::Dim, &cut(log, width, style)));
         }
-        text.push_str(&format!("    {}\n", style.paint(Tone::Hint, &problem.look)));
+        append!(text, "    {}\n", style.paint(Tone::Hint, &problem.look));
     }
 }

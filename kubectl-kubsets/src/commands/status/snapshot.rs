@@ -26,7 +26,7 @@ pub(super) struct Snapshot {
     pub(super) nodes: Vec<Node>,
     /// The namespace of the stack exists.
     pub(super) stack_exists: bool,
-    /// Deployments, StatefulSets and DaemonSets, each with its kind.
+    /// Workloads, each with its kind.
     pub(super) workloads: Vec<(&'static str, Value)>,
     pub(super) pods: Vec<Pod>,
     pub(super) claims: Vec<PersistentVolumeClaim>,

@@ -84,6 +84,9 @@ impl Pen {
     /// Text on the left and on the right of one line.
     fn spread(&self, left: Vec<Span<'static>>, right: &str) -> Line<'static> {
         let used: usize = left.iter().map(Span::width).sum();
+        let free = self.width.saturating_sub(used + 2);
+        let right =
+            if right.chars().count() <= free { right.to_owned() } else { cut_to(right, free, self.sign()) };
         let gap = self.width.saturating_sub(used + right.chars().count());
         let mut spans = left;
         spans.push(Span::raw(" ".repeat(gap)));
@@ -113,11 +116,15 @@ impl Pen {
             self.span(tone, word),
         ];
         let place = format!("{} in {}, context {}", view.deployment, view.namespace, view.facts.context);
+        if view.run.is_empty() {
+            return vec![self.spread(first, &clock(view.seconds)), Line::default()];
+        }
+        let address = view.url.trim_start_matches("http://").split('/').next().unwrap_or_default();
         let versions = vec![
             Span::raw(or_dash(&view.stable.version)),
             self.span(Tone::Dim, self.pick(" → ", " -> ")),
             self.span(Tone::Strong, or_dash(&view.canary.version)),
-            self.span(Tone::Dim, format!("  {} at {} requests/s", or_dash(&view.url), view.rate)),
+            self.span(Tone::Dim, format!("  {} req/s, {address}", view.rate)),
         ];
         vec![self.spread(first, &clock(view.seconds)), self.spread(versions, &place)]
     }
@@ -193,7 +200,7 @@ impl Pen {
             }
         }
         let users = format!(
-            "users saw {} failed requests, {} of them without an answer; {} under way, {} never sent",
+            "users saw {} failed requests ({} without an answer); {} under way, {} never sent",
             view.failed_for_users(),
             view.dropped,
             view.in_flight,
@@ -268,7 +275,8 @@ impl Pen {
     fn log(&self, view: &CanaryView, rows: usize) -> Vec<Line<'static>> {
         let skipped = view.log.len().saturating_sub(rows);
         let lines = view.log.iter().skip(skipped).map(|line| {
-            let text = self.cut(&format!("{}  {}", clock(line.seconds), line.text));
+            let text = if self.look.unicode { line.text.clone() } else { line.text.replace('±', "+/-") };
+            let text = self.cut(&format!("{}  {text}", clock(line.seconds)));
             let (time, rest) = text.split_at(text.find("  ").map_or(0, |at| at + 2));
             Line::from(vec![self.span(Tone::Dim, time.to_owned()), self.span(line.tone, rest.to_owned())])
         });
@@ -282,24 +290,28 @@ impl Pen {
         }
         let text = match (view.finished, view.aborting) {
             (true, _) => "q leave   l events".to_owned(),
-            (false, true) => {
-                "aborting; Ctrl-C again stops at once and leaves the rest to the watchdog".to_owned()
-            }
-            (false, false) => {
-                "q abort and undo (asks first)   l events   Ctrl-C abort and undo at once".to_owned()
-            }
+            (false, true) => "aborting; Ctrl-C again leaves it to the watchdog".to_owned(),
+            (false, false) => "q abort and undo   l events   Ctrl-C abort at once".to_owned(),
         };
         self.spread(vec![Span::raw(text)], &view.run)
     }
 
     fn cut(&self, text: &str) -> String {
-        if text.chars().count() <= self.width {
-            return text.to_owned();
-        }
-        let sign = self.pick("…", "...");
-        let kept: String = text.chars().take(self.width - sign.chars().count()).collect();
-        kept + sign
+        cut_to(text, self.width, self.sign())
     }
+
+    fn sign(&self) -> &'static str {
+        self.pick("…", "...")
+    }
+}
+
+/// `text` in at most `width` columns, with `sign` where something was left off.
+fn cut_to(text: &str, width: usize, sign: &str) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(width.saturating_sub(sign.chars().count())).collect();
+    kept + sign
 }
 
 fn is_good(view: &CanaryView) -> bool {

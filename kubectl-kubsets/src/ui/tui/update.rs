@@ -32,6 +32,7 @@ impl CanaryView {
                 self.step_budget = *budget_seconds;
                 self.percent = *percent;
                 self.share = None;
+                "judging every second".clone_into(&mut self.doing);
                 self.pass = Gauge { value: 0.0, ..self.pass };
             }
             RunEvent::Tick(tick) => self.tick(tick),

@@ -15,7 +15,7 @@ fn at(seconds: f64, event: RunEvent) -> Record {
 
 fn tick(second: u64, percent: f64) -> RunEvent {
     let canary = (percent as u64) + second % 2;
-    let failed = u64::from(second % 5 == 0);
+    let failed = u64::from(second.is_multiple_of(5));
     RunEvent::Tick(Box::new(TickEvent {
         second,
         percent,

@@ -1,0 +1,92 @@
+//! `load`: refusals before anything is sent, and a short run on a server in this process.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
+use crate::run::Surroundings;
+
+/// A server that answers every request with 200, until the test ends.
+fn server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("is bound");
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            std::thread::spawn(move || {
+                let mut buffer = [0; 4096];
+                while let Ok(1..) = stream.read(&mut buffer) {
+                    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-kubsets-version: 1.0\r\n\r\nok";
+                    if stream.write_all(answer).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    format!("http://{address}/")
+}
+
+#[test]
+fn strangers_are_not_loaded() {
+    insta::assert_snapshot!(Surroundings::new().snapshot(&["load", "http://example.com/"]));
+}
+
+#[test]
+fn wrong_values_are_refused_with_the_accepted_form() {
+    let here = Surroundings::new();
+    let target = "http://127.0.0.1:1/";
+    for args in [
+        &["load", target, "--rate", "fast"][..],
+        &["load", target, "--rate", "0"],
+        &["load", target, "--rate", "20000"],
+        &["load", target, "--duration", "20"],
+        &["load", target, "--fail-if", "p98 > 5ms"],
+        &["load", target, "--connections", "0"],
+        &["load", target, "-H", "nocolon"],
+        &["load", "https://127.0.0.1/"],
+        &["load", target, "--replay", "absent-file", "--rate", "5"],
+    ] {
+        let output = here.run(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(output.stdout.is_empty() && !output.stderr.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn every_planned_request_is_accounted_for() {
+    let (here, url) = (Surroundings::new(), server());
+    let csv = here.home().join("seconds.csv");
+    let args = [
+        "load",
+        &url,
+        "--rate",
+        "50",
+        "--duration",
+        "2s",
+        "-o",
+        "json",
+        "--csv",
+        csv.to_str().expect("UTF-8"),
+    ];
+    let output = here.run(&args);
+    // A busy machine may make the run invalid (3); the figures still add up.
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("is JSON");
+    assert_eq!(report["kind"], "LoadReport");
+    let count = |name: &str| report["accounting"][name].as_u64().unwrap_or_default();
+    assert_eq!(count("planned"), 100);
+    let rest = ["ok", "failed", "timedOut", "inFlightAtEnd", "neverSent"].map(count).iter().sum::<u64>();
+    assert_eq!(rest, 100);
+    let lines = std::fs::read_to_string(csv).expect("is written").lines().count();
+    assert!(lines >= 3, "a head and two seconds, got {lines}");
+}
+
+#[test]
+fn a_crossed_threshold_fails() {
+    let (here, url) = (Surroundings::new(), server());
+    let output = here.run(&["load", &url, "--rate", "20", "--duration", "1s", "--fail-if", "rate < 1000"]);
+    assert!(matches!(output.status.code(), Some(1 | 3)), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("crossed: rate < 1000, measured"), "{text}");
+    assert!(text.contains("planned 20 = ok"), "{text}");
+}
