@@ -34,6 +34,8 @@ pub struct ClusterFacts {
     pub services: Vec<Value>,
     /// Autoscalers in the namespace.
     pub autoscalers: Vec<Value>,
+    /// Network policies in the namespace, as far as they may be read.
+    pub network_policies: Vec<Value>,
     /// The Lease of the Deployment, if somebody holds it.
     pub lease: Option<Value>,
     /// Objects with a name that the canary needs, which exist already.
@@ -96,6 +98,8 @@ pub async fn gather(access: &Access, spec: &CanarySpec) -> Result<ClusterFacts, 
         routes: names(&routes),
         services,
         autoscalers,
+        // Only for a warning: not being allowed to read them is no reason to stop.
+        network_policies: list("networking.k8s.io/v1", "NetworkPolicy").await.unwrap_or_default(),
         lease,
         in_the_way,
         images: images(access).await,

@@ -67,10 +67,9 @@ impl FakeApi {
         self.0.lock().unwrap().objects[path].clone()
     }
 
-    /// Sets a text in an object.
-    pub(crate) fn set(&self, path: &str, pointer: &str, text: &str) {
-        let mut store = self.0.lock().unwrap();
-        *store.objects.get_mut(path).unwrap().pointer_mut(pointer).unwrap() = json!(text);
+    /// Takes an object away.
+    pub(crate) fn remove(&self, path: &str) {
+        self.0.lock().unwrap().objects.remove(path);
     }
 
     /// Short paths of all objects; run ids become `ID`.

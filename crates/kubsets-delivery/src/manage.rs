@@ -1,11 +1,12 @@
 //! Runs seen from another terminal: status, abort, undo.
 
+mod error;
+
 use std::time::Duration;
 
-use kubsets_kube::{Access, ApiError, Hint};
+use kubsets_kube::{Access, ApiError, ObjectRef};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use thiserror::Error;
 use tokio::time::{Instant, sleep};
 
 use crate::canonical::hash;
@@ -17,81 +18,16 @@ use crate::objects::{ROLE_LABEL, RUN_LABEL};
 use crate::outcome::{Comparison, Outcome};
 use crate::record::{outcome, recorded_plan};
 use crate::run_id::RunId;
-use crate::state_dir::{StateDir, StateError};
+use crate::state_dir::StateDir;
 use crate::undo::{self, Reach};
+
+pub use error::ManageError;
 
 /// Time that a driver gets to go back after it was asked to.
 const ABORT: Duration = Duration::from_secs(150);
 /// Time for requests under way before a canary is removed.
 fn drain() -> Duration {
     if cfg!(test) { Duration::ZERO } else { Duration::from_secs(5) }
-}
-
-/// Why a run could not be ended or undone.
-#[derive(Debug, Error)]
-pub enum ManageError {
-    /// The cluster refuses or does not answer.
-    #[error(transparent)]
-    Api(#[from] ApiError),
-    /// The record cannot be read.
-    #[error(transparent)]
-    State(#[from] StateError),
-    /// There is no such run, or none at all.
-    #[error("{}", .0.as_ref().map_or("no canary to undo on record or in the cluster".to_owned(), |run| format!("no run {run} on record or in the cluster")))]
-    NoRun(Option<RunId>),
-    /// The driver of the run lives.
-    #[error("canary {run} is still running ({age:.0} s since its last sign of life)")]
-    StillRunning {
-        /// The run.
-        run: String,
-        /// Seconds since the last renewal.
-        age: f64,
-    },
-    /// The run belongs to another cluster.
-    #[error("run {run} worked on {there}, but this is {here}")]
-    OtherCluster {
-        /// The run.
-        run: RunId,
-        /// Its API server.
-        there: String,
-        /// The server of this context.
-        here: String,
-    },
-    /// The Deployment was changed after the promotion.
-    #[error("Deployment {1} was changed after run {0} promoted it; taking it back would lose that")]
-    ChangedSince(RunId, String),
-    /// The driver did not go back in time.
-    #[error("canary {0} was asked to abort but has not ended yet")]
-    AbortPending(String),
-}
-
-impl ManageError {
-    /// Exit code of a command that ends with this.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Api(_) => crate::outcome::exit::CLUSTER,
-            Self::AbortPending(_) => crate::outcome::exit::TIMEOUT,
-            _ => crate::outcome::exit::USAGE,
-        }
-    }
-}
-
-impl Hint for ManageError {
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Api(error) => error.hint(),
-            Self::NoRun(_) => Some("kubectl kubsets canary status".into()),
-            Self::StillRunning { run, .. } => Some(format!("kubectl kubsets canary abort {run}")),
-            Self::OtherCluster { .. } => Some("choose its context with --context".into()),
-            Self::AbortPending(run) => {
-                Some(format!("wait for the watchdog (30 s), then `kubectl kubsets canary undo {run}`"))
-            }
-            Self::ChangedSince(_, deployment) => {
-                Some(format!("kubectl rollout history deployment/{deployment}"))
-            }
-            Self::State(_) => None,
-        }
-    }
 }
 
 /// A canary that is in the cluster now.
@@ -252,9 +188,16 @@ pub async fn abort(access: &Access, state: &StateDir, run: Option<&RunId>) -> Re
     }
     while clock.elapsed() < ABORT {
         sleep(Duration::from_millis(300)).await;
-        let now = read(access, &target).await?;
-        if now.is_none_or(|lease| label(&lease, RUN_LABEL).as_deref() != Some(held.as_str())) {
-            return Ok(Aborted::ByDriver { run: held, seconds: clock.elapsed().as_secs_f64() });
+        match read(access, &target).await? {
+            Some(lease) if label(&lease, RUN_LABEL).as_deref() == Some(held.as_str()) => {
+                if is_expired(&lease) {
+                    // It died meanwhile, and no watchdog took over.
+                    let id = held.parse().ok();
+                    let undone = undo(access, state, id.as_ref()).await?;
+                    return Ok(Aborted::ByUndo { run: held, comparisons: undone.comparisons });
+                }
+            }
+            _ => return Ok(Aborted::ByDriver { run: held, seconds: clock.elapsed().as_secs_f64() }),
         }
     }
     Err(ManageError::AbortPending(held))
@@ -279,6 +222,8 @@ pub struct Undone {
 /// Brings back the state before a run: the given one, else one left in the cluster, else the last
 /// one on record. A promoted version is taken back too.
 ///
+/// A driver that was killed a moment ago is waited for until its Lease has expired (20 s).
+///
 /// # Errors
 /// [`ManageError`], also when the driver of the run lives.
 pub async fn undo(access: &Access, state: &StateDir, run: Option<&RunId>) -> Result<Undone, ManageError> {
@@ -297,11 +242,7 @@ pub async fn undo(access: &Access, state: &StateDir, run: Option<&RunId>) -> Res
         return Ok(Undone { run, phase, comparisons, equal, seconds: clock.elapsed().as_secs_f64() });
     }
     let target = lease_ref(&journal.namespace, &journal.deployment);
-    if let Some(lease) = read(access, &target).await? {
-        if !is_expired(&lease) {
-            let run = label(&lease, RUN_LABEL).unwrap_or_default();
-            return Err(ManageError::StillRunning { run, age: age_seconds(&lease).unwrap_or(0.0) });
-        }
+    if let Some(lease) = wait_for_silence(access, &target).await? {
         take_over(access, &target, &lease).await?;
     }
     let phase = journal.phase;
@@ -330,6 +271,24 @@ async fn still_promoted(access: &Access, state: &StateDir, journal: &Journal) ->
         Ok(())
     } else {
         Err(ManageError::ChangedSince(journal.run.clone(), journal.deployment.clone()))
+    }
+}
+
+/// Waits until the driver that holds a Lease is known to be dead, and gives the Lease; `None` when
+/// there is none. A driver that renews while being watched lives.
+async fn wait_for_silence(access: &Access, target: &ObjectRef) -> Result<Option<Value>, ManageError> {
+    let mut first = None;
+    loop {
+        let Some(lease) = read(access, target).await? else { return Ok(None) };
+        if is_expired(&lease) {
+            return Ok(Some(lease));
+        }
+        let renewed = lease.pointer("/spec/renewTime").cloned();
+        if first.get_or_insert_with(|| renewed.clone()) != &renewed {
+            let run = label(&lease, RUN_LABEL).unwrap_or_default();
+            return Err(ManageError::StillRunning { run, age: age_seconds(&lease).unwrap_or(0.0) });
+        }
+        sleep(Duration::from_millis(300)).await;
     }
 }
 

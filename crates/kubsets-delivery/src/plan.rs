@@ -217,7 +217,7 @@ pub fn build(mut spec: CanarySpec, facts: &ClusterFacts, run: RunId) -> Result<P
         judge,
         objects: Vec::new(),
         diff: Vec::new(),
-        warnings: check::warnings(&spec, facts, &originals.deployment),
+        warnings: check::warnings(&spec, facts, &originals),
         hash: String::new(),
         stable_replicas,
         originals,

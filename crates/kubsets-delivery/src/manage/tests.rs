@@ -3,7 +3,7 @@
 use super::*;
 use crate::fake_api::{FakeApi, seed_canary};
 use crate::lock::Lock;
-use kubsets_kube::ApiErrorKind;
+use kubsets_kube::{ApiErrorKind, Hint};
 
 #[tokio::test]
 async fn undo_finds_the_journal_in_the_cluster_and_brings_all_back() {
@@ -28,7 +28,8 @@ async fn a_living_driver_is_not_undone_from_outside() {
     let state = StateDir::at(folder.path());
     let api = FakeApi::default();
     let journal = seed_canary(&api, Phase::Running);
-    api.set("leases/kubsets-canary-demo-app", "/spec/renewTime", &jiff::Timestamp::now().to_string());
+    api.remove("leases/kubsets-canary-demo-app");
+    let _lock = Lock::acquire(&api.access(), "shop", "demo-app", (&journal.run, None)).await.unwrap();
     let error = undo(&api.access(), &state, None).await.unwrap_err();
     assert!(
         matches!(&error, ManageError::StillRunning { run, .. } if run == journal.run.as_str()),

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::facts::ClusterFacts;
 use crate::objects::{distinguishing_label, selects, string_map};
+use crate::plan::Originals;
 use crate::plan::error::PlanError;
 use crate::route::{Carrier, backend_of};
 use crate::spec::CanarySpec;
@@ -211,9 +212,35 @@ pub(super) fn replicas(deployment: &Value) -> Result<u32, PlanError> {
     Ok(u32::try_from(status.desired).unwrap_or(1))
 }
 
+/// Network policies that mean the stable pods by the label in which the canary's pods differ.
+fn network_warnings(facts: &ClusterFacts, originals: &Originals) -> Vec<String> {
+    let (key, value) = &originals.label;
+    let names_it = |selector: &Value| string_map(selector, "/matchLabels").get(key) == Some(value);
+    let peers = |policy: &Value, direction: &str, side: &str| {
+        let rules = policy.pointer(direction).and_then(Value::as_array).cloned().unwrap_or_default();
+        let peers = rules.iter().filter_map(|rule| rule[side].as_array()).flatten();
+        peers.into_iter().any(|peer| names_it(&peer["podSelector"]))
+    };
+    let hits = facts.network_policies.iter().filter(|policy| {
+        names_it(&policy["spec"]["podSelector"])
+            || peers(policy, "/spec/ingress", "from")
+            || peers(policy, "/spec/egress", "to")
+    });
+    let names: Vec<&str> = hits.filter_map(|policy| policy["metadata"]["name"].as_str()).collect();
+    if names.is_empty() {
+        return Vec::new();
+    }
+    vec![format!(
+        "network policies name the stable pods by {key}={value} and not the canary's ({value}-canary): {}; where \
+         policies are enforced the canary may be cut off",
+        names.join(", ")
+    )]
+}
+
 /// What a user should know before starting.
-pub(super) fn warnings(spec: &CanarySpec, facts: &ClusterFacts, deployment: &Value) -> Vec<String> {
-    let mut warnings = Vec::new();
+pub(super) fn warnings(spec: &CanarySpec, facts: &ClusterFacts, originals: &Originals) -> Vec<String> {
+    let deployment = &originals.deployment;
+    let mut warnings = network_warnings(facts, originals);
     for autoscaler in &facts.autoscalers {
         let target = autoscaler.pointer("/spec/scaleTargetRef");
         let hits = target.is_some_and(|target| {

@@ -171,6 +171,22 @@ fn owners_that_would_interfere_are_warned_of() {
 }
 
 #[test]
+fn network_policies_that_miss_the_canary_are_warned_of() {
+    let name = json!({"matchLabels": {"app.kubernetes.io/name": "demo-app"}});
+    let mut facts = facts();
+    facts.network_policies = vec![
+        json!({"metadata": {"name": "api"}, "spec": {"podSelector": name}}),
+        json!({"metadata": {"name": "database"}, "spec": {
+            "podSelector": {"matchLabels": {"app.kubernetes.io/name": "postgres"}},
+            "ingress": [{"from": [{"podSelector": name}]}]}}),
+        json!({"metadata": {"name": "all"}, "spec": {"podSelector": {}}}),
+    ];
+    let plan = build(spec(), &facts, RunId::generate()).unwrap();
+    assert_eq!(plan.warnings.len(), 1, "{:?}", plan.warnings);
+    assert!(plan.warnings[0].contains(": api, database;"), "{:?}", plan.warnings);
+}
+
+#[test]
 fn a_new_tag_becomes_the_new_version() {
     let mut spec = CanarySpec::new("demo-app");
     spec.image = Some("registry.kubsets.local/kubsets/demo-app:0.3.0".into());

@@ -100,7 +100,7 @@ impl Hint for StageError {
             }
             Self::SameVersion(_) => Some("pass --set APP_VERSION=… with a new value".into()),
             Self::Watchdog(_) => Some(
-                "load its image with `kubectl kubsets images load cli`, or go without it: --watchdog off"
+                "load its image with `kubectl kubsets images load cli`, or go without it: --no-watchdog"
                     .into(),
             ),
             Self::State(_) => Some("set KUBSETS_STATE to a folder that can be written".into()),
