@@ -162,3 +162,39 @@ fn line(canary: &RunningCanary) -> String {
         if canary.watchdog { "armed" } else { "not armed" },
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn canary(alive: bool, age_seconds: f64, watchdog: bool) -> RunningCanary {
+        RunningCanary {
+            run: "260101-120000-ab12".into(),
+            lab: None,
+            deployment: "demo-app".into(),
+            phase: None,
+            started_at: None,
+            alive,
+            age_seconds: Some(age_seconds),
+            watchdog,
+            weights: vec![("demo-app".into(), 90), ("demo-app-canary".into(), 10)],
+            ready: 1,
+            replicas: 1,
+        }
+    }
+
+    #[test]
+    fn a_dead_driver_is_given_up_unless_the_watchdog_may_still_act() {
+        assert!(!is_given_up(&canary(true, 1.0, true)));
+        assert!(!is_given_up(&canary(false, 30.0, true)));
+        assert!(is_given_up(&canary(false, 30.0, false)));
+        assert!(is_given_up(&canary(false, 120.0, true)));
+    }
+
+    #[test]
+    fn a_line_names_weights_and_life() {
+        let expected = "run 260101-120000-ab12: Deployment demo-app, weights demo-app 90 : demo-app-canary 10, \
+                        canary pods 1/1, driver no sign of life for 30 s, watchdog not armed";
+        assert_eq!(line(&canary(false, 30.0, false)), expected);
+    }
+}

@@ -4,7 +4,7 @@ use k8s_openapi::api::batch::v1::Job;
 use kubsets_kube::diagnose;
 
 use super::assess::of_pod;
-use super::model::{Part, Problem};
+use super::model::{LogSource, Part, Problem};
 use super::snapshot::Snapshot;
 use crate::ui::ago;
 
@@ -76,10 +76,17 @@ pub(super) fn heartbeat(
             look: "kubectl kubsets smoke".to_owned(),
             last_log: None,
             rank: HEARTBEAT_RANK,
-            logs: None,
+            logs: newest_pod(snapshot, "heartbeat"),
         });
     }
     stack.push((HEARTBEAT_RANK, part("CronJob", namespace, "heartbeat", healthy, state)));
+}
+
+/// The newest pod of an application, whose log tells why it failed.
+fn newest_pod(snapshot: &Snapshot, name: &str) -> Option<LogSource> {
+    let pods = snapshot.pods.iter().filter(|pod| label(pod, "app.kubernetes.io/name") == Some(name));
+    let newest = pods.max_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0))?;
+    Some(LogSource { pod: newest.metadata.name.clone()?, container: None, previous: false })
 }
 
 fn part(kind: &str, namespace: &str, name: &str, healthy: bool, state: String) -> Part {
