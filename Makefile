@@ -7,7 +7,7 @@ BIN_DIR ?= $(HOME)/.local/bin
 NAME ?= kubsets
 KUBSETS := $(PLUGIN) --yes
 
-.PHONY: help prerequisites build install demo test test-extended kind-up native-up deploy smoke status down clean lint docs bench
+.PHONY: help prerequisites test-prerequisites build install demo test test-extended kind-up native-up deploy smoke status down clean lint docs bench
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -59,8 +59,11 @@ docs: build ## Generate docs/cli.md
 bench: ## Tables of the judge: false alarms and detection times
 	cargo run --release --locked -p kubsets-judge --example tables
 
-test: prerequisites ## Everything that a change must pass, end to end on a native cluster too
+test-prerequisites:
+	@hack/native-prerequisites.sh --tests
+
+test: test-prerequisites ## Everything that a change must pass, end to end on a native cluster too
 	@hack/test.sh
 
-test-extended: prerequisites ## The long matrix: many canaries, many up and down, kills everywhere
+test-extended: test-prerequisites ## The long matrix: many canaries, many up and down, kills everywhere
 	@hack/test.sh --extended

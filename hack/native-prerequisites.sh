@@ -5,15 +5,17 @@
 #   hack/native-prerequisites.sh           lists what is missing, asks, installs
 #   hack/native-prerequisites.sh --yes     does not ask (also with CI=true)
 #   hack/native-prerequisites.sh --check   only lists; exit 1 when something is missing
+#   hack/native-prerequisites.sh --tests   also what only the tests need (a Postgres server)
 set -euo pipefail
 
-yes=false check=false
+yes=false check=false tests=false
 [ "${CI:-}" = true ] && yes=true
 for arg in "$@"; do
   case "$arg" in
     -y | --yes) yes=true ;;
     --check) check=true ;;
-    -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --tests) tests=true ;;
+    -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "unknown option: $arg (see --help)" >&2; exit 2 ;;
   esac
 done
@@ -47,6 +49,10 @@ tool go golang-go "fetches the Go toolchain that builds Kubernetes"
 tool cc build-essential "builds the services"
 tool make build-essential "builds the services"
 file /usr/include/zlib.h zlib1g-dev "builds the Kafka client of the services"
+
+if $tests && ! has initdb && ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
+  add postgresql "tests of the services against a real database"
+fi
 
 if [ ${#missing[@]} -eq 0 ]; then
   say "nothing is missing"
