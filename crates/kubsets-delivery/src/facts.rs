@@ -6,6 +6,7 @@ use kubsets_kube::{Access, ApiError, During, Facts, ObjectRef, resource_of};
 use serde_json::Value;
 
 use crate::endpoint::{Endpoint, find_endpoint};
+use crate::lock::is_leftover;
 use crate::objects::{ROLE_LABEL, lease_name};
 use crate::route::GATEWAY_API;
 use crate::spec::CanarySpec;
@@ -76,7 +77,10 @@ pub async fn gather(access: &Access, spec: &CanarySpec) -> Result<ClusterFacts, 
     let route = named(&routes, spec.route_name());
     let lease_ref =
         ObjectRef::namespaced("coordination.k8s.io/v1", "Lease", &namespace, &lease_name(&spec.deployment));
-    let lease = read(access, &lease_ref).await?;
+    let lease = match read(access, &lease_ref).await? {
+        Some(lease) if is_leftover(access, &lease).await? => None,
+        found => found,
+    };
     let canary = spec.canary_name();
     let mut in_the_way = Vec::new();
     let taken = [("apps/v1", "Deployment", &deployments), ("v1", "Service", &services)];

@@ -58,6 +58,7 @@ impl FakeApi {
         let mut store = self.0.lock().unwrap();
         store.version += 1;
         object["metadata"]["resourceVersion"] = json!(store.version.to_string());
+        object["metadata"]["namespace"] = json!("shop");
         let name = object["metadata"]["name"].as_str().unwrap().to_owned();
         store.objects.insert(format!("{plural}/{name}"), object);
     }

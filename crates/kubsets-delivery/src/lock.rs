@@ -12,7 +12,7 @@ use tracing::warn;
 
 use crate::cluster::{create, patch, remove};
 use crate::facts::read;
-use crate::objects::{LEASE_SECONDS, lease, lease_name};
+use crate::objects::{LEASE_SECONDS, journal_name, lease, lease_name};
 use crate::run_id::RunId;
 
 /// How often the driver renews.
@@ -61,9 +61,22 @@ impl Lock {
         run: (&RunId, Option<&str>),
     ) -> Result<Self, ApiError> {
         let name = lease_name(deployment);
-        create(access, &lease(namespace, &name, run, &micro_time())).await?;
-        let (sender, state) = watch::channel(LockState::Held);
         let target = lease_ref(namespace, deployment);
+        let wanted = lease(namespace, &name, run, &micro_time());
+        match create(access, &wanted).await {
+            Err(error) if error.kind == ApiErrorKind::AlreadyExists => {
+                let found = read(access, &target).await?;
+                match found {
+                    Some(found) if is_leftover(access, &found).await? => remove(access, &target).await?,
+                    _ => return Err(error),
+                }
+                create(access, &wanted).await?;
+            }
+            result => {
+                result?;
+            }
+        }
+        let (sender, state) = watch::channel(LockState::Held);
         let task = tokio::spawn(keep(access.clone(), target, run.0.clone(), sender));
         Ok(Self { state, task })
     }
@@ -142,6 +155,21 @@ pub(crate) fn is_expired(lease: &Value) -> bool {
     age_seconds(lease).is_none_or(|age| age > LEASE_SECONDS as f64 + 5.0)
 }
 
+/// Whether a Lease guards nothing any more: its driver is dead and its journal gone, so that there
+/// is nothing to undo.
+pub(crate) async fn is_leftover(access: &Access, lease: &Value) -> Result<bool, ApiError> {
+    if !is_expired(lease) {
+        return Ok(false);
+    }
+    let Some(run) = lease.pointer("/metadata/labels/kubsets.dev~1run").and_then(Value::as_str) else {
+        return Ok(false);
+    };
+    let Ok(run) = run.parse::<RunId>() else { return Ok(false) };
+    let namespace = lease.pointer("/metadata/namespace").and_then(Value::as_str).unwrap_or_default();
+    let journal = ObjectRef::namespaced("v1", "ConfigMap", namespace, &journal_name(&run));
+    Ok(read(access, &journal).await?.is_none())
+}
+
 /// Asks the driver of a Deployment's canary to abort; false when there is none.
 pub(crate) async fn ask_abort(access: &Access, target: &ObjectRef, who: &str) -> Result<bool, ApiError> {
     match patch(access, target, &json!({"metadata": {"annotations": {ABORT: who}}})).await {
@@ -157,6 +185,11 @@ pub(crate) async fn take_over(access: &Access, target: &ObjectRef, found: &Value
         "spec": {"holderIdentity": WATCHDOG_HOLDER, "renewTime": micro_time()},
     });
     patch(access, target, &change).await.map(|_| ())
+}
+
+/// Whether the watchdog, or an undo from another terminal, has taken the Lease and restores.
+pub(crate) fn is_restoring(lease: &Value) -> bool {
+    holder_of(lease) == WATCHDOG_HOLDER
 }
 
 /// Says that the watchdog is there.

@@ -13,7 +13,9 @@ use crate::canonical::hash;
 use crate::event::Events;
 use crate::facts::{list, read};
 use crate::journal::{Entry, JOURNAL_FILE, Journal, Phase};
-use crate::lock::{age_seconds, ask_abort, is_armed, is_expired, lease_ref, take_over};
+use crate::lock::{
+    age_seconds, ask_abort, is_armed, is_expired, is_leftover, is_restoring, lease_ref, release, take_over,
+};
 use crate::objects::{ROLE_LABEL, RUN_LABEL};
 use crate::outcome::{Comparison, Outcome};
 use crate::record::{outcome, recorded_plan};
@@ -176,6 +178,10 @@ pub async fn abort(access: &Access, state: &StateDir, run: Option<&RunId>) -> Re
         return Ok(Aborted::NothingRunning);
     };
     let held = label(&lease, RUN_LABEL).unwrap_or_default();
+    if is_leftover(access, &lease).await? {
+        release(access, &crate::cluster::reference(&lease)).await?;
+        return Ok(Aborted::NothingRunning);
+    }
     if is_expired(&lease) {
         let id = held.parse().ok();
         let undone = undo(access, state, id.as_ref()).await?;
@@ -284,7 +290,10 @@ async fn wait_for_silence(access: &Access, target: &ObjectRef) -> Result<Option<
             return Ok(Some(lease));
         }
         let renewed = lease.pointer("/spec/renewTime").cloned();
-        if first.get_or_insert_with(|| renewed.clone()) != &renewed {
+        if is_restoring(&lease) {
+            // The watchdog is at work: its end is waited for.
+            first = None;
+        } else if first.get_or_insert_with(|| renewed.clone()) != &renewed {
             let run = label(&lease, RUN_LABEL).unwrap_or_default();
             return Err(ManageError::StillRunning { run, age: age_seconds(&lease).unwrap_or(0.0) });
         }

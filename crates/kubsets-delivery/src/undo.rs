@@ -105,18 +105,20 @@ pub(crate) async fn remove_made(
     Ok(())
 }
 
-/// Removes the journal in the cluster, and with it the watchdog, which it owns; then the Lease.
+/// Gives the Lease back, then removes the journal in the cluster and with it the watchdog, which it owns.
+///
+/// The journal goes last: a watchdog that does this itself ends with it, and whoever dies in between
+/// leaves a journal from which the rest can be done.
 pub(crate) async fn close(access: &Access, journal: &Journal) -> Result<(), ApiError> {
     let lease = lease_ref(&journal.namespace, &journal.deployment);
-    let config_map =
-        ObjectRef::namespaced("v1", "ConfigMap", &journal.namespace, &journal_name(&journal.run));
-    insist(PATIENCE, || remove(access, &config_map)).await?;
     let held = insist(PATIENCE, || read(access, &lease)).await?;
     let of_run = held.as_ref().and_then(|lease| lease.pointer("/metadata/labels/kubsets.dev~1run"));
     if of_run.and_then(Value::as_str) == Some(journal.run.as_str()) {
         insist(PATIENCE, || release(access, &lease)).await?;
     }
-    Ok(())
+    let config_map =
+        ObjectRef::namespaced("v1", "ConfigMap", &journal.namespace, &journal_name(&journal.run));
+    insist(PATIENCE, || remove(access, &config_map)).await
 }
 
 /// Compares every object of the journal with its state before.

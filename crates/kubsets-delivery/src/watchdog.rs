@@ -153,8 +153,9 @@ mod tests {
         let left =
             ["deployments/demo-app", "events/demo-app.canary-ID", "httproutes/demo-app", "services/demo-app"];
         assert_eq!(api.names(), left);
-        // Traffic goes back before anything is removed.
+        // Traffic goes back before anything is removed, and the journal, which owns the watchdog, goes last.
         assert_eq!(api.requests_after("PATCH httproutes/demo-app", "DELETE"), 5);
+        assert_eq!(api.requests_after("DELETE leases/kubsets-canary-demo-app", "DELETE"), 2);
     }
 
     #[tokio::test]

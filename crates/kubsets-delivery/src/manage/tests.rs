@@ -91,3 +91,37 @@ async fn a_living_driver_is_asked_to_abort_by_its_lease() {
     let (aborted, ()) = tokio::join!(abort(&access, &state, None), driver);
     assert!(matches!(aborted.unwrap(), Aborted::ByDriver { run: ended, .. } if ended == run.as_str()));
 }
+
+#[tokio::test]
+async fn undo_waits_for_a_watchdog_that_is_at_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = StateDir::at(folder.path());
+    let api = FakeApi::default();
+    let journal = seed_canary(&api, Phase::Running);
+    let access = api.access();
+    let target = lease_ref("shop", "demo-app");
+    let found = api.get("leases/kubsets-canary-demo-app");
+    take_over(&access, &target, &found).await.unwrap();
+    let watchdog = async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        api.remove("leases/kubsets-canary-demo-app");
+    };
+    let (undone, ()) = tokio::join!(undo(&access, &state, Some(&journal.run)), watchdog);
+    assert!(undone.unwrap().equal);
+}
+
+#[tokio::test]
+async fn a_lease_without_driver_and_journal_is_no_obstacle() {
+    let api = FakeApi::default();
+    let journal = seed_canary(&api, Phase::Running);
+    let access = api.access();
+    let run = RunId::generate();
+    let error = Lock::acquire(&access, "shop", "demo-app", (&run, None)).await.unwrap_err();
+    assert_eq!(error.kind, ApiErrorKind::AlreadyExists);
+    let config_map = crate::objects::journal_name(&journal.run);
+    api.remove(&format!("configmaps/{config_map}"));
+    let held = Lock::acquire(&access, "shop", "demo-app", (&run, None)).await.unwrap();
+    let lease = api.get("leases/kubsets-canary-demo-app");
+    assert_eq!(lease.pointer("/spec/holderIdentity").unwrap(), run.as_str());
+    drop(held);
+}
