@@ -49,7 +49,8 @@ pub struct JudgeSettings {
     pub false_alarm: Percent,
     /// Highest chance to pass a step with a canary at or above the limit.
     pub false_pass: Percent,
-    /// Slower by less than this does not matter, whatever the percentage.
+    /// Slower by less than this does not matter, whatever the percentage. A busy node delays bursts of
+    /// requests by 10 to 20 ms, and a burst is no independent evidence; keep this above that.
     pub latency_floor: Span,
     /// Judge latency beside errors.
     pub latency: bool,
@@ -62,7 +63,7 @@ impl Default for JudgeSettings {
             error_limit: percent(1.0),
             false_alarm: percent(1.0),
             false_pass: percent(5.0),
-            latency_floor: Span("5ms".parse::<Span>().map_or(std::time::Duration::ZERO, |span| span.0)),
+            latency_floor: Span(std::time::Duration::from_millis(25)),
             latency: true,
         }
     }
