@@ -98,7 +98,8 @@ pub(crate) struct Chart {
     /// The module's path.
     pub(crate) module: String,
     /// The chart's folder inside the module.
-    pub(crate) chart: String,
+    #[serde(rename = "chart")]
+    pub(crate) path: String,
     /// The release's name.
     pub(crate) release: String,
     /// A values file beside the component's own.
@@ -119,7 +120,7 @@ pub(crate) struct Kustomization {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Ready {
-    /// Deployment, StatefulSet, DaemonSet or Job.
+    /// Its kind: `Deployment`, `StatefulSet`, `DaemonSet` or `Job`.
     pub(crate) kind: String,
     /// Its name.
     pub(crate) name: String,

@@ -32,6 +32,13 @@ impl Plugin {
         self.folder.join("kubeconfig")
     }
 
+    /// Writes a file for one step and returns its path.
+    pub(crate) fn scratch(&self, name: &str, text: &str) -> anyhow::Result<String> {
+        let path = self.folder.join(name);
+        std::fs::write(&path, text)?;
+        Ok(path.to_string_lossy().into_owned())
+    }
+
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command

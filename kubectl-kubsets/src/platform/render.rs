@@ -74,7 +74,7 @@ impl<'a> Renderer<'a> {
     }
 
     fn chart(&self, component: &Component, chart: &Chart) -> anyhow::Result<Vec<DynamicObject>> {
-        let source = self.store.module(&chart.module)?.join(&chart.chart);
+        let source = self.store.module(&chart.module)?.join(&chart.path);
         let folder = self.scratch.path().join(&component.name);
         copy_tree(&source, &folder)?;
         let template = folder.join("values.tmpl.yaml");

@@ -211,7 +211,7 @@ impl<'a> Clusters<'a> {
             Choice::Auto => self.owner(&which.name)?.unwrap_or(ProviderKind::Native),
         };
         if kind == ProviderKind::Native {
-            self.leave(&which.name)?;
+            self.leave(&which.name);
         }
         let provider = self.provider(kind)?;
         let (name, progress) = (which.name.clone(), Progress::new(self.app));
@@ -259,14 +259,13 @@ impl<'a> Clusters<'a> {
         Ok(())
     }
 
-    fn leave(&self, name: &ClusterName) -> anyhow::Result<()> {
+    fn leave(&self, name: &ClusterName) {
         let keep = native_root().join(name.as_str());
-        let Ok(file) = fs::read_to_string(keep.join("kubeconfig.path")) else { return Ok(()) };
+        let Ok(file) = fs::read_to_string(keep.join("kubeconfig.path")) else { return };
         let file = PathBuf::from(file);
         if let Err(error) = (Entry { file: &file, context: &name.context(), keep: &keep }).take_out() {
             self.app.ui.warn(format!("the entry {} stays in {}: {error}", name.context(), file.display()));
         }
-        Ok(())
     }
 }
 
