@@ -109,8 +109,16 @@ pub(crate) fn nodes(plugin: &Plugin) -> anyhow::Result<()> {
 
 pub(crate) fn killed_node(plugin: &Plugin) -> anyhow::Result<()> {
     kill_node("kubsets-worker")?;
-    let (code, report) = plugin.json(&["cluster", "status"])?;
-    ensure!(code == 1, "a dead node is not seen: {report:#}");
+    // the kernel takes a moment to end everything in the node
+    let limit = Instant::now() + Duration::from_secs(10);
+    loop {
+        let (code, report) = plugin.json(&["cluster", "status"])?;
+        if code == 1 {
+            break;
+        }
+        ensure!(Instant::now() < limit, "a dead node is not seen: {report:#}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
     plugin.ok(&["up"])?;
     smoke(plugin)
 }

@@ -23,7 +23,8 @@ impl Host {
         command(&mut traces, "route", &["ip", "-4", "route"])?;
         command(&mut traces, "netns", &["ip", "netns", "list"])?;
         command(&mut traces, "nft", &["nft", "list", "tables"])?;
-        groups(&mut traces, Path::new("/sys/fs/cgroup"), 4)?;
+        // deeper ones come and go with the host's own programs; ours begin at the top
+        groups(&mut traces, Path::new("/sys/fs/cgroup"), 2)?;
         for folder in ["/etc", "/var/lib", "/var/log", "/run", "/usr/libexec", "/opt", "/etc/cni"] {
             entries(&mut traces, Path::new(folder));
         }
