@@ -39,6 +39,8 @@ impl NodeStarter<'_> {
         }
         let folder = self.layout.node(name, &node.name);
         self.write_files(node, &folder)?;
+        // groups of containers that died with the node would hold the kubelet up for minutes
+        cgroup::remove(name, Some(&node.name))?;
         cgroup::create(name, &node.name)?;
         let process = self.spawn(&folder)?;
         network::attach(&HostRunner, plan, node, &process)?;
