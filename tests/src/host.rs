@@ -68,6 +68,10 @@ fn processes(traces: &mut BTreeSet<String>) -> anyhow::Result<()> {
         if name.parse::<u32>().is_err() {
             continue;
         }
+        // one that ended and waits for the host's own first process to take note of it
+        if fs::read_to_string(entry.path().join("stat")).is_ok_and(|stat| stat.contains(") Z ")) {
+            continue;
+        }
         let comm = fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
         let exe = fs::read_link(entry.path().join("exe")).unwrap_or_default();
         let foreign = ["mnt", "net", "uts", "pid"].iter().any(|kind| {
