@@ -13,7 +13,7 @@ use crate::ui::{ExitCode, Failure};
 
 /// What every native cluster has, as other clusters do from their makers.
 const BASE: [&str; 3] = ["coredns", "metrics-server", "local-path-provisioner"];
-/// Where native nodes of the first slot look for DNS; other slots follow the provider's plan.
+/// Where DNS and metrics go: protected from changes unless it is named.
 const KUBE_SYSTEM: &str = "kube-system";
 
 /// How long everything may take to be ready.
@@ -135,11 +135,11 @@ impl<'a> Site<'a> {
 
     async fn install(&self, wanted: &[Component], overlay: Option<&str>) -> anyhow::Result<()> {
         let ui = &self.app.ui;
-        let keeps = matches!(self.provider, ProviderKind::Native | ProviderKind::Kind | ProviderKind::K3d);
-        let journal = if keeps {
-            None
-        } else {
+        // clusters of ours go as a whole
+        let journal = if self.provider == ProviderKind::Current {
             Some(InstallJournal::open(&self.app.state_dir(), &self.access.facts().context)?)
+        } else {
+            None
         };
         let mut installer = Installer::new(&self.access, ui, journal);
         let renderer = Renderer::new(&self.store, self.dns_service_ip.clone())?;
