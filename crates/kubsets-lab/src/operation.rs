@@ -13,7 +13,7 @@ pub use canary::{CanarySpec, JudgeSettings, LoadSettings, OnInconclusive, Watchd
 pub use change::{Apply, Delete, Fault, Patch, Rollout, Scale, Target};
 pub use condition::Condition;
 pub use load::Load;
-pub use observe::{Assert, Exec, Http, Pause, Query};
+pub use observe::{Assert, Exec, Http, Logs, Pause, Query};
 
 use crate::units::Span;
 
@@ -37,6 +37,8 @@ pub enum Operation {
     Http(Http),
     /// A command in a container.
     Exec(Exec),
+    /// Lines of logs.
+    Logs(Logs),
     /// A question to Prometheus.
     Query(Query),
     /// Load.
@@ -63,6 +65,7 @@ impl Operation {
             Self::Wait(_) => "wait",
             Self::Http(_) => "http",
             Self::Exec(_) => "exec",
+            Self::Logs(_) => "logs",
             Self::Query(_) => "query",
             Self::Load(_) => "load",
             Self::Canary(_) => "canary",
@@ -74,7 +77,10 @@ impl Operation {
 
     /// Whether the operation only looks.
     pub fn observes(&self) -> bool {
-        matches!(self, Self::Wait(_) | Self::Http(_) | Self::Exec(_) | Self::Query(_) | Self::Assert(_))
+        matches!(
+            self,
+            Self::Wait(_) | Self::Http(_) | Self::Exec(_) | Self::Logs(_) | Self::Query(_) | Self::Assert(_)
+        )
     }
 
     /// Time that it may take when the step does not say. Load and canary add their own length.
@@ -83,7 +89,7 @@ impl Operation {
             Self::Apply(_) | Self::Patch(_) | Self::Scale(_) | Self::Fault(_) => Span::seconds(30),
             Self::Delete(_) => Span::seconds(90),
             Self::Rollout(_) | Self::Wait(_) => Span::seconds(120),
-            Self::Http(_) | Self::Exec(_) | Self::Query(_) => Span::seconds(15),
+            Self::Http(_) | Self::Exec(_) | Self::Logs(_) | Self::Query(_) => Span::seconds(15),
             Self::Load(load) => Span(load.length() + load.timeout.0 + Span::seconds(15).0),
             Self::Canary(_) => Span::seconds(3600),
             Self::Assert(_) => Span::seconds(5),

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::operation::{
-    Apply, Assert, CanarySpec, Condition, Delete, Exec, Fault, Http, Load, Operation, Patch, Pause, Query,
-    Rollout, Scale,
+    Apply, Assert, CanarySpec, Condition, Delete, Exec, Fault, Http, Load, Logs, Operation, Patch, Pause,
+    Query, Rollout, Scale,
 };
 use crate::units::Span;
 
@@ -51,9 +51,12 @@ pub struct Step {
     /// Sends one request; the result has `status`, `body`, `headers` and `ms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<Http>,
-    /// Runs a command in a named container, for observation; the result has `stdout`, `stderr`, `exitCode`.
+    /// Runs a command in a named container, for observation; the result has `stdout`, `lines`, `stderr`, `exitCode`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exec: Option<Exec>,
+    /// Reads logs; the result has `count` of the lines that contain a text, and the last `lines`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logs: Option<Logs>,
     /// Asks Prometheus; the result has `value` (of a single sample) and `samples`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<Query>,
@@ -86,6 +89,7 @@ impl Step {
         all.extend(self.wait.clone().map(Operation::Wait));
         all.extend(self.http.clone().map(Operation::Http));
         all.extend(self.exec.clone().map(Operation::Exec));
+        all.extend(self.logs.clone().map(Operation::Logs));
         all.extend(self.query.clone().map(Operation::Query));
         all.extend(self.load.clone().map(Operation::Load));
         all.extend(self.canary.clone().map(|spec| Operation::Canary(Box::new(spec))));

@@ -21,6 +21,28 @@ pub struct Target {
     pub name: String,
 }
 
+impl Target {
+    /// Group and version: the given one, or that of the kind's usual place.
+    pub fn group_version(&self) -> &str {
+        if let Some(given) = &self.api_version {
+            return given;
+        }
+        match self.kind.as_str() {
+            "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" => "apps/v1",
+            "Job" | "CronJob" => "batch/v1",
+            "HorizontalPodAutoscaler" => "autoscaling/v2",
+            "PodDisruptionBudget" => "policy/v1",
+            "NetworkPolicy" | "Ingress" => "networking.k8s.io/v1",
+            "Gateway" | "HTTPRoute" => "gateway.networking.k8s.io/v1",
+            "BackendTrafficPolicy" | "ClientTrafficPolicy" | "SecurityPolicy" => {
+                "gateway.envoyproxy.io/v1alpha1"
+            }
+            "Lease" => "coordination.k8s.io/v1",
+            _ => "v1",
+        }
+    }
+}
+
 /// Makes or changes objects by server-side apply. Undo: what was not there is deleted, what was
 /// there gets its former content back.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -16,6 +16,9 @@ pub struct Http {
     /// Port of that Service, 80 unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
+    /// Whether to reach the Service by its node port on the first node instead of a forwarded port.
+    #[serde(default)]
+    pub node_port: bool,
     /// Method, `GET` unless given.
     #[serde(default = "get")]
     pub method: String,
@@ -29,6 +32,21 @@ pub struct Http {
     pub body: Option<Value>,
 }
 
+impl Http {
+    /// A plain `GET` through the gateway.
+    pub fn get(path: String) -> Self {
+        Self {
+            service: None,
+            port: None,
+            node_port: false,
+            method: get(),
+            path,
+            headers: BTreeMap::new(),
+            body: None,
+        }
+    }
+}
+
 /// A command in a named container: an argument list, never a shell line made of values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -39,6 +57,22 @@ pub struct Exec {
     pub container: String,
     /// Program and arguments.
     pub command: Vec<String>,
+}
+
+/// Lines of the logs of pods.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Logs {
+    /// Label selector.
+    pub pods: String,
+    /// Container.
+    pub container: String,
+    /// Text that a line has to contain; every line counts when absent.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub contains: String,
+    /// Last lines of each pod that are looked at, 500 unless given.
+    #[serde(default = "five_hundred")]
+    pub tail: u32,
 }
 
 /// A question to Prometheus, at this moment.
@@ -67,4 +101,8 @@ pub struct Pause {
 
 fn get() -> String {
     "GET".into()
+}
+
+fn five_hundred() -> u32 {
+    500
 }
