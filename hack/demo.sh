@@ -21,7 +21,8 @@ stage() {
 began=$(now)
 stage 'Cluster and demo stack' 0 up
 stage 'One order all the way' 0 smoke
-stage 'A good release is promoted' 0 canary run good-release
+# another name each time, so that the demo can be repeated on the same cluster
+stage 'A good release is promoted' 0 canary run good-release --set "version=0.2.0-$(date +%H%M%S)"
 stage 'A bad release is rolled back' 1 canary run bad-errors
 printf '\n== Times\n'
 printf '   %s\n' "${times[@]}"
