@@ -1,4 +1,4 @@
-//! Canary delivery: traffic drivers, the canary state machine, the judge's bench.
+//! Canary delivery: traffic drivers, the canary state machine, outcome.
 //!
 //! [`plan()`] turns a [`CanarySpec`] and the state of a cluster into a [`Plan`], or refuses with a reason.
 //! [`run()`] executes exactly that plan on an ordinary Deployment behind a Gateway API `HTTPRoute`: real

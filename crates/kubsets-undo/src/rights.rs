@@ -13,9 +13,8 @@ impl Remedy {
     fn verbs(self) -> &'static [&'static str] {
         match self {
             Self::Delete => &["get", "delete"],
-            Self::Restore => &["get", "patch"],
-            // Whatever has got the object's name in between is brought to its manifest.
-            Self::Recreate => &["get", "patch"],
+            // Where something has got the name of a deleted object, it is brought to the manifest.
+            Self::Restore | Self::Recreate => &["get", "patch"],
         }
     }
 }
