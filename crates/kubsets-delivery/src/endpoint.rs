@@ -5,11 +5,11 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{Node, Service};
 use kube::api::{Api, ListParams};
 use kubsets_kube::{Access, ApiError, During, ObjectRef};
+use kubsets_undo::object::read;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::net::TcpStream;
 
-use crate::facts::read;
 use crate::route::GATEWAY_API;
 
 /// How long one candidate address gets to accept a connection.

@@ -1,13 +1,13 @@
 //! What the cluster has: everything that a plan is made from.
 
 use k8s_openapi::api::core::v1::Node;
-use kube::api::{Api, DynamicObject, ListParams};
-use kubsets_kube::{Access, ApiError, During, Facts, ObjectRef, resource_of};
+use kube::api::{Api, ListParams};
+use kubsets_kube::{Access, ApiError, Facts, ObjectRef};
+use kubsets_undo::object::list;
+use kubsets_undo::{Kind, Lease, ROLE_LABEL, RUN_LABEL};
 use serde_json::Value;
 
 use crate::endpoint::{Endpoint, find_endpoint};
-use crate::lock::is_leftover;
-use crate::objects::{ROLE_LABEL, lease_name};
 use crate::route::GATEWAY_API;
 use crate::spec::CanarySpec;
 
@@ -38,7 +38,7 @@ pub struct ClusterFacts {
     /// Network policies in the namespace, as far as they may be read.
     pub network_policies: Vec<Value>,
     /// The Lease of the Deployment, if somebody holds it.
-    pub lease: Option<Value>,
+    pub lease: Option<Lease>,
     /// Objects with a name that the canary needs, which exist already.
     pub in_the_way: Vec<InTheWay>,
     /// Images on the nodes, as far as they may be read and are listed in full.
@@ -75,10 +75,9 @@ pub async fn gather(access: &Access, spec: &CanarySpec) -> Result<ClusterFacts, 
     };
     let deployment = named(&deployments, &spec.deployment);
     let route = named(&routes, spec.route_name());
-    let lease_ref =
-        ObjectRef::namespaced("coordination.k8s.io/v1", "Lease", &namespace, &lease_name(&spec.deployment));
-    let lease = match read(access, &lease_ref).await? {
-        Some(lease) if is_leftover(access, &lease).await? => None,
+    let lease_ref = Kind::Canary.lease_ref(&namespace, &spec.deployment);
+    let lease = match Lease::read(access, &lease_ref).await? {
+        Some(lease) if lease.is_leftover(access).await? => None,
         found => found,
     };
     let canary = spec.canary_name();
@@ -129,33 +128,6 @@ async fn images(access: &Access) -> Vec<String> {
     images
 }
 
-/// All objects of a kind in a namespace, as JSON.
-pub(crate) async fn list(
-    access: &Access,
-    namespace: &str,
-    api_version: &str,
-    kind: &str,
-) -> Result<Vec<Value>, ApiError> {
-    let resource = resource_of(api_version, kind);
-    let api: Api<DynamicObject> = Api::namespaced_with(access.client(), namespace, &resource);
-    let found = api.list(&ListParams::default()).await;
-    let found = found.during(|| format!("list {} in namespace {namespace}", resource.plural))?;
-    // Items of a list do not say what they are.
-    let complete = |object: DynamicObject| {
-        let mut value = serde_json::to_value(object).ok()?;
-        value["apiVersion"] = api_version.into();
-        value["kind"] = kind.into();
-        Some(value)
-    };
-    Ok(found.items.into_iter().filter_map(complete).collect())
-}
-
-/// An object as JSON; `None` when it does not exist.
-pub(crate) async fn read(access: &Access, object: &ObjectRef) -> Result<Option<Value>, ApiError> {
-    let found = object.api(access).get_opt(&object.name).await.during(|| format!("read {object}"))?;
-    Ok(found.and_then(|found| serde_json::to_value(found).ok()))
-}
-
 fn named(objects: &[Value], name: &str) -> Option<Value> {
     objects.iter().find(|object| object["metadata"]["name"] == name).cloned()
 }
@@ -175,6 +147,6 @@ fn occupied(
     let found = objects.iter().find(|object| object["metadata"]["name"] == name)?;
     let labels = &found["metadata"]["labels"];
     let ours = labels.get(ROLE_LABEL).is_some();
-    let run = labels[crate::objects::RUN_LABEL].as_str().filter(|_| ours).map(str::to_owned);
+    let run = labels[RUN_LABEL].as_str().filter(|_| ours).map(str::to_owned);
     Some(InTheWay { object: ObjectRef::namespaced(api_version, kind, namespace, name), run })
 }

@@ -9,6 +9,7 @@ mod tell;
 
 use kubsets_judge::{Evidence, Verdict};
 use kubsets_load::Tick;
+use kubsets_undo::{LockState, Reach};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -16,12 +17,10 @@ use tokio_util::sync::CancellationToken;
 use crate::bench::Bench;
 use crate::event::{Events, RunEvent};
 use crate::ledger::Ledger;
-use crate::lock::LockState;
 use crate::outcome::{StepReport, SwitchReport, Totals, UndoReport};
 use crate::plan::{Plan, StepPlan};
 use crate::spec::OnInconclusive;
 use crate::stage::{Stage, StageError, Versions};
-use crate::undo::Reach;
 
 pub(crate) use source::TickSource;
 pub(crate) use stop::Stop;

@@ -1,7 +1,6 @@
 //! The objects of a canary, built from the stable ones. Pure.
 
 mod canary;
-mod safety;
 #[cfg(test)]
 pub(crate) mod test_objects;
 
@@ -9,75 +8,27 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::run_id::RunId;
-
 pub(crate) use canary::{
     TemplateChange, canary_deployment, canary_service, change_template, distinguishing_label, probe_route,
 };
-pub(crate) use safety::{LEASE_SECONDS, WATCHDOG_IMAGE, lease, watchdog_objects};
 
-/// Label with the id of the run that made an object.
-pub const RUN_LABEL: &str = "kubsets.dev/run";
-/// Label with the name of the lab that made an object.
-pub const LAB_LABEL: &str = "kubsets.dev/lab";
-/// Label with the role of an object in a canary.
-pub const ROLE_LABEL: &str = "kubsets.dev/role";
 /// Request header that leads probes of a run to one side.
 pub const PROBE_HEADER: &str = "x-kubsets-probe";
 
-/// Names of everything that a canary creates.
+/// Names of what a canary creates beside the stable objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Names {
     /// Deployment and Service of the new version.
     pub(crate) canary: String,
     /// Route that probes use.
     pub(crate) probe: String,
-    /// Lease that keeps a second canary away.
-    pub(crate) lease: String,
-    /// `ConfigMap` with the undo journal.
-    pub(crate) journal: String,
-    /// Watchdog Job and its account and rights.
-    pub(crate) watchdog: String,
 }
 
 impl Names {
-    /// The names for one run on one Deployment.
-    pub(crate) fn new(deployment: &str, run: &RunId) -> Self {
-        Self {
-            canary: format!("{deployment}-canary"),
-            probe: format!("{deployment}-canary-probe"),
-            lease: lease_name(deployment),
-            journal: journal_name(run),
-            watchdog: format!("kubsets-watchdog-{run}"),
-        }
+    /// The names for one Deployment.
+    pub(crate) fn new(deployment: &str) -> Self {
+        Self { canary: format!("{deployment}-canary"), probe: format!("{deployment}-canary-probe") }
     }
-}
-
-/// Name of the Lease that guards one Deployment.
-pub(crate) fn lease_name(deployment: &str) -> String {
-    format!("kubsets-canary-{deployment}")
-}
-
-/// Name of the `ConfigMap` with the journal of a run.
-pub(crate) fn journal_name(run: &RunId) -> String {
-    format!("kubsets-run-{run}")
-}
-
-/// Labels of everything that a run creates.
-pub(crate) fn run_labels(run: &RunId, lab: Option<&str>, role: &str) -> BTreeMap<String, String> {
-    let mut labels: BTreeMap<String, String> = [
-        (kubsets_kube::MANAGED_BY, kubsets_kube::MANAGER),
-        ("app.kubernetes.io/part-of", kubsets_kube::MANAGER),
-        (RUN_LABEL, run.as_str()),
-        (ROLE_LABEL, role),
-    ]
-    .into_iter()
-    .map(|(key, value)| (key.to_owned(), value.to_owned()))
-    .collect();
-    if let Some(lab) = lab {
-        labels.insert(LAB_LABEL.to_owned(), lab.to_owned());
-    }
-    labels
 }
 
 /// Adds labels to an object's metadata.

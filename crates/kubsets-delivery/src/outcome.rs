@@ -2,10 +2,8 @@
 
 use kubsets_judge::Evidence;
 use kubsets_judge::share::Estimate;
-use kubsets_kube::ObjectRef;
+use kubsets_undo::{Comparison, RunId};
 use serde::{Deserialize, Serialize};
-
-use crate::run_id::RunId;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,22 +97,6 @@ pub struct SwitchReport {
     pub stable_failed: u64,
     /// Failed answers of the canary among them.
     pub canary_failed: u64,
-}
-
-/// Whether an object is as before.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Comparison {
-    /// The object.
-    pub object: ObjectRef,
-    /// What was compared, such as `/spec/template`; absent for objects that must be gone.
-    pub pointer: Option<String>,
-    /// Hash before the run.
-    pub before: Option<String>,
-    /// Hash now; absent when the object is gone.
-    pub after: Option<String>,
-    /// Whether it is as it was before.
-    pub equal: bool,
 }
 
 /// How the way back went.

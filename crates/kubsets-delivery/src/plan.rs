@@ -7,15 +7,15 @@ mod steps;
 
 use kubsets_judge::JudgeConfig;
 use kubsets_kube::{Access, Facts, ObjectRef};
+use kubsets_undo::canonical::hash;
+use kubsets_undo::{Claim, RunId, WATCHDOG_IMAGE};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::canonical::hash;
 use crate::endpoint::{Endpoint, route_problem};
 use crate::facts::{ClusterFacts, gather};
-use crate::objects::{Names, TemplateChange, WATCHDOG_IMAGE, change_template};
+use crate::objects::{Names, TemplateChange, change_template};
 use crate::route::{Carrier, GATEWAY_API, find_carrier};
-use crate::run_id::RunId;
 use crate::spec::{CanarySpec, WatchdogPolicy};
 
 pub use diff::DiffLine;
@@ -141,9 +141,14 @@ impl Plan {
         change_template(&self.originals.deployment["spec"]["template"], &self.change())
     }
 
-    /// Names of everything that the run creates.
+    /// Names of what the run creates beside the stable objects.
     pub(crate) fn names(&self) -> Names {
-        Names::new(&self.spec.deployment, &self.run)
+        Names::new(&self.spec.deployment)
+    }
+
+    /// The run's claim to the Deployment.
+    pub(crate) fn claim(&self) -> Claim {
+        Claim::canary(self.run.clone(), self.spec.lab.clone(), &self.namespace, &self.spec.deployment)
     }
 
     /// The Deployment.
@@ -263,17 +268,18 @@ fn objects(plan: &Plan) -> Vec<PlannedObject> {
         action,
     };
     let made = Action::CreateAndRemove;
+    let claim = plan.claim();
     let mut objects = vec![
-        touched("coordination.k8s.io/v1", "Lease", &names.lease, made),
-        touched("v1", "ConfigMap", &names.journal, made),
+        PlannedObject { object: claim.lease_ref(), action: made },
+        PlannedObject { object: claim.journal_ref(), action: made },
     ];
     if plan.spec.watchdog == WatchdogPolicy::Required {
-        let rbac = "rbac.authorization.k8s.io/v1";
+        let (rbac, watchdog) = ("rbac.authorization.k8s.io/v1", claim.watchdog_name());
         objects.extend([
-            touched("v1", "ServiceAccount", &names.watchdog, made),
-            touched(rbac, "Role", &names.watchdog, made),
-            touched(rbac, "RoleBinding", &names.watchdog, made),
-            touched("batch/v1", "Job", &names.watchdog, made),
+            touched("v1", "ServiceAccount", &watchdog, made),
+            touched(rbac, "Role", &watchdog, made),
+            touched(rbac, "RoleBinding", &watchdog, made),
+            touched("batch/v1", "Job", &watchdog, made),
         ]);
     }
     objects.extend([

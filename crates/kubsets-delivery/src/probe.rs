@@ -8,11 +8,11 @@ use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use kubsets_undo::RunId;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::endpoint::Endpoint;
 use crate::objects::PROBE_HEADER;
-use crate::run_id::RunId;
 
 /// Response header with the version of a service.
 pub(crate) const VERSION_HEADER: &str = "x-kubsets-version";

@@ -3,14 +3,13 @@
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 
+use kubsets_undo::{RunId, StateDir, StateError};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
 use crate::event::{Record, RunEvent};
 use crate::outcome::Outcome;
 use crate::plan::Plan;
-use crate::run_id::RunId;
-use crate::state_dir::{StateDir, StateError};
 
 /// File with the plan.
 pub const PLAN_FILE: &str = "plan.json";

@@ -1,24 +1,23 @@
 //! A run from a plan to its outcome.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use kubsets_kube::{Access, ApiErrorKind};
+use kubsets_kube::Access;
 use kubsets_load::{Generator, LoadSpec, Running, Schedule, Target};
+use kubsets_undo::canonical::hash;
+use kubsets_undo::object::read;
+use kubsets_undo::{Keeper, StateDir};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
-use crate::canonical::hash;
 use crate::driver::HttpRouteDriver;
 use crate::event::{Events, Record, RunEvent};
-use crate::facts::read;
-use crate::lock::Lock;
 use crate::machine::{Ended, Machine, Stop};
 use crate::outcome::{Outcome, RunVerdict, Totals, exit};
 use crate::plan::Plan;
 use crate::record::{LOAD_FILE, RUN_FILE, Recorder};
 use crate::stage::{ClusterStage, StageError};
-use crate::state_dir::StateDir;
-use crate::undo::close;
 
 /// Executes a plan. It ends with the new version everywhere or the old one everywhere, and says which.
 ///
@@ -71,27 +70,21 @@ async fn execute(
 ) -> Result<Ended, StageError> {
     access.permit_labelled_namespace(&plan.namespace).await?;
     still_as_planned(access, plan).await?;
-    let run = (&plan.run, plan.spec.lab.as_deref());
-    let lock = match Lock::acquire(access, &plan.namespace, &plan.spec.deployment, run).await {
-        Err(error) if error.kind == ApiErrorKind::AlreadyExists => {
-            return Err(StageError::Busy(plan.spec.deployment.clone()));
-        }
-        result => result?,
-    };
+    let keeper = Keeper::begin(access, state, plan.claim(), Arc::new(events.clone())).await?;
     let driver = Box::new(HttpRouteDriver::new(access, plan));
-    let stage = ClusterStage::new(access, plan, driver, state, events);
+    let stage = ClusterStage::new(access, plan, driver, &keeper, events);
     let load = match Generator::start(load_spec(plan)).await {
         Ok(load) => load,
         Err(error) => {
-            close(access, &stage.journal().await).await?;
+            keeper.close().await?;
             return Err(StageError::Load(chain(&error)));
         }
     };
-    let machine = Machine::new(plan, &stage, load.ticks(), events, cancel, lock.state())?;
+    let machine = Machine::new(plan, &stage, load.ticks(), events, cancel, keeper.lock_state())?;
     let ended = Box::pin(machine.run()).await;
     keep_report(load, plan, state, events).await;
     if ended.undo.is_ok() {
-        close(access, &stage.journal().await).await?;
+        keeper.close().await?;
     }
     Ok(ended)
 }

@@ -3,8 +3,8 @@
 mod cluster;
 mod error;
 
-use crate::outcome::Comparison;
-use crate::undo::Reach;
+use kubsets_undo::{Comparison, Reach};
+
 use crate::units::Percent;
 
 pub(crate) use cluster::ClusterStage;

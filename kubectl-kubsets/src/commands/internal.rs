@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command as Program;
 
 use kubsets_cluster::native::node_init;
-use kubsets_delivery::WatchdogEnd;
+use kubsets_undo::WatchdogEnd;
 
 use crate::app::App;
 use crate::ui::ExitCode;
@@ -24,11 +24,11 @@ enum Command {
     Docs,
     /// Print the folder of the host's programs (kubectl, helm, ...), built where they are missing
     Programs,
-    /// Watch a canary from inside the cluster and restore the stable version when its driver dies
+    /// Watch a run from inside the cluster and undo it when its driver dies
     Watchdog {
         /// The run
         #[arg(long)]
-        run: kubsets_delivery::RunId,
+        run: kubsets_undo::RunId,
     },
     /// Start the first process of a native node and end
     NodeSupervisor {
@@ -86,7 +86,7 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-async fn watchdog(app: &App, run: &kubsets_delivery::RunId) -> anyhow::Result<ExitCode> {
+async fn watchdog(app: &App, run: &kubsets_undo::RunId) -> anyhow::Result<ExitCode> {
     let access = app.access().await?;
     let cancel = tokio_util::sync::CancellationToken::new();
     let stop = cancel.clone();
@@ -95,7 +95,7 @@ async fn watchdog(app: &App, run: &kubsets_delivery::RunId) -> anyhow::Result<Ex
             stop.cancel();
         }
     });
-    let end = kubsets_delivery::watchdog(&access, run, &cancel).await?;
+    let end = kubsets_undo::watchdog(&access, run, &cancel).await?;
     app.ui.message(match end {
         WatchdogEnd::RunEnded => format!("run {run} has ended: nothing to do"),
         WatchdogEnd::Stopped => format!("stopped watching run {run}"),

@@ -3,10 +3,10 @@
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use kubsets_kube::{Access, ApiError};
+use kubsets_undo::object::{apply, set_at};
 use serde_json::json;
 
 use super::{Side, TrafficDriver};
-use crate::cluster::{apply, set_at};
 use crate::objects::probe_route;
 use crate::plan::Plan;
 use crate::route::{backend_of, split_rules, weight_of};

@@ -26,7 +26,10 @@ pub(crate) enum Stop {
 
 impl From<StageError> for Stop {
     fn from(error: StageError) -> Self {
-        Self::Failed(error)
+        match error {
+            StageError::TakenOver(why) => Self::TakenOver(why),
+            error => Self::Failed(error),
+        }
     }
 }
 

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::bench::tests::second;
-use crate::outcome::{Comparison, RunVerdict};
+use crate::outcome::RunVerdict;
 use crate::plan::tests::plan_for;
 use crate::spec::CanarySpec;
 use crate::stage::GiveBack;
 use crate::units::Percent;
+use kubsets_undo::Comparison;
 
 /// Records what it is asked to do, and remembers the share.
 #[derive(Default)]

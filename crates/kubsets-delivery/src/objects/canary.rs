@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use kubsets_undo::{RunId, run_labels};
 use serde_json::{Map, Value, json};
 
-use super::{PROBE_HEADER, add_labels, run_labels, string_map};
-use crate::run_id::RunId;
+use super::{PROBE_HEADER, add_labels, string_map};
 
 /// What changes in the pod template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -240,7 +240,7 @@ mod tests {
         let spread = "/spec/template/spec/topologySpreadConstraints/0/labelSelector/matchLabels/app.kubernetes.io~1name";
         assert_eq!(canary.pointer(spread), Some(&json!("demo-app-canary")));
         assert_eq!(canary.pointer("/metadata/uid"), None);
-        assert_eq!(pods[super::super::RUN_LABEL], run.as_str());
+        assert_eq!(pods[kubsets_undo::RUN_LABEL], run.as_str());
     }
 
     #[test]

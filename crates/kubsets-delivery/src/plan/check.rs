@@ -106,10 +106,8 @@ fn similar(name: &str, all: &[String]) -> Vec<String> {
 /// No other canary may run on the Deployment, and no name may be taken.
 pub(super) fn nothing_running(spec: &CanarySpec, facts: &ClusterFacts) -> Result<(), PlanError> {
     if let Some(lease) = &facts.lease {
-        let run = lease.pointer("/metadata/labels/kubsets.dev~1run").and_then(Value::as_str);
-        let holder = lease.pointer("/spec/holderIdentity").and_then(Value::as_str);
         return Err(PlanError::AlreadyRunning {
-            run: run.or(holder).unwrap_or("unknown").to_owned(),
+            run: lease.run().unwrap_or_else(|| lease.holder()).to_owned(),
             deployment: spec.deployment.clone(),
         });
     }

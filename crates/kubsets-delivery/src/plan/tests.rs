@@ -141,7 +141,7 @@ fn no_change_and_second_canaries_are_refused() {
     same.env.insert("APP_VERSION".into(), "0.1.0".into());
     assert!(matches!(plan_for(same).unwrap_err(), PlanError::NoChange { .. }));
     let lease = json!({"metadata": {"labels": {"kubsets.dev/run": "261120-110000-aaaa"}}});
-    let error = refused(spec(), |facts| facts.lease = Some(lease));
+    let error = refused(spec(), |facts| facts.lease = Some(lease.into()));
     assert_eq!(error.to_string(), "canary 261120-110000-aaaa is running on Deployment demo-app");
     let object = ObjectRef::namespaced("apps/v1", "Deployment", "shop", "demo-app-canary");
     let left = InTheWay { object, run: Some("261120-110000-aaaa".into()) };

@@ -3,33 +3,25 @@
 use std::time::Duration;
 
 use kubsets_kube::{Access, ObjectRef, PodProblem, diagnose, pods_of, wait_for_rollout};
+use kubsets_undo::object::{apply, reference, scale, set_at};
+use kubsets_undo::{Comparison, Entry, Keeper, Phase, Reach};
 use serde_json::Value;
-use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
 use super::{GiveBack, Stage, StageError, Versions};
-use crate::cluster::{apply, create, reference, scale, set_at};
 use crate::driver::{Side, TrafficDriver};
 use crate::event::Events;
-use crate::facts::read;
-use crate::journal::{Entry, JOURNAL_FILE, Journal, Phase};
-use crate::lock::{is_armed, lease_ref};
-use crate::objects::{Names, canary_deployment, canary_service, watchdog_objects};
-use crate::outcome::Comparison;
+use crate::objects::{Names, canary_deployment, canary_service};
 use crate::plan::Plan;
 use crate::probe::{Answer, Prober, VERSION_HEADER, probes_to_exclude};
 use crate::route::GATEWAY_API;
 use crate::spec::WatchdogPolicy;
-use crate::state_dir::StateDir;
-use crate::undo::{self, Reach};
 use crate::units::Percent;
 
 /// Time for the canary's pods to be ready.
 const ROLLOUT: Duration = Duration::from_mins(3);
 /// Time for a ready pod to be reached through the gateway.
 const REACH: Duration = Duration::from_secs(45);
-/// Time for the watchdog to say that it is there.
-const ARMED: Duration = Duration::from_mins(1);
 /// Answers in a row that show a side to be reachable.
 const IN_A_ROW: u32 = 10;
 /// Answers in a row that show that no old stable pod is reached any more.
@@ -38,48 +30,33 @@ const ALL_NEW: u32 = 40;
 const WIRE: Duration = Duration::from_secs(15);
 
 /// A canary on a cluster.
-pub(crate) struct ClusterStage {
+pub(crate) struct ClusterStage<'a> {
     access: Access,
     plan: Plan,
     names: Names,
     driver: Box<dyn TrafficDriver>,
     prober: Prober,
-    state: StateDir,
+    keeper: &'a Keeper,
     events: Events,
-    journal: Mutex<Journal>,
 }
 
-impl ClusterStage {
+impl<'a> ClusterStage<'a> {
     pub(crate) fn new(
         access: &Access,
         plan: &Plan,
         driver: Box<dyn TrafficDriver>,
-        state: &StateDir,
+        keeper: &'a Keeper,
         events: &Events,
     ) -> Self {
-        let server = access.facts().server.clone();
-        let journal = Journal::new(
-            plan.run.clone(),
-            plan.spec.lab.clone(),
-            &server,
-            &plan.namespace,
-            &plan.spec.deployment,
-        );
         Self {
             access: access.clone(),
             names: plan.names(),
             prober: Prober::new(&plan.endpoint, &plan.spec.load.path, &plan.run),
             plan: plan.clone(),
             driver,
-            state: state.clone(),
+            keeper,
             events: events.clone(),
-            journal: Mutex::new(journal),
         }
-    }
-
-    /// The journal as it is now.
-    pub(crate) async fn journal(&self) -> Journal {
-        self.journal.lock().await.clone()
     }
 
     fn object(&self, api_version: &str, kind: &str, name: &str) -> ObjectRef {
@@ -90,38 +67,29 @@ impl ClusterStage {
         self.object("apps/v1", "Deployment", &self.names.canary)
     }
 
-    fn run(&self) -> (&crate::run_id::RunId, Option<&str>) {
+    fn run(&self) -> (&kubsets_undo::RunId, Option<&str>) {
         (&self.plan.run, self.plan.spec.lab.as_deref())
     }
 
-    /// Writes the undo of everything that follows, on disk and in the cluster, before anything is done.
-    async fn record(&self) -> Result<String, StageError> {
-        let mut journal = self.journal.lock().await;
+    /// Writes the undo of everything that follows, and starts the watchdog, before anything is done.
+    async fn record(&self) -> Result<(), StageError> {
         let made = [
             self.object("v1", "Service", &self.names.canary),
             self.canary_ref(),
             self.object(GATEWAY_API, "HTTPRoute", &self.names.probe),
         ];
-        for object in made {
-            journal.add(Entry::Delete { object });
+        let route = Entry::restore(self.plan.route_ref(), "/spec", &self.plan.originals.route);
+        self.keeper.record(made.into_iter().map(Entry::delete).chain([route])).await?;
+        if self.plan.spec.watchdog == WatchdogPolicy::Required {
+            let lifetime = self.plan.longest_seconds() as u64 + 600;
+            self.keeper.start_watchdog([self.promotion_undo().target()], lifetime).await?;
         }
-        journal.add(Entry::restore(self.plan.route_ref(), "/spec", &self.plan.originals.route));
-        self.state.write(&self.plan.run, JOURNAL_FILE, &*journal)?;
-        let made = create(&self.access, &journal.to_config_map()).await?;
-        self.events.object("created", &reference(&made));
-        Ok(made["metadata"]["uid"].as_str().unwrap_or_default().to_owned())
+        Ok(())
     }
 
-    /// Writes how far the run has come, on disk and in the cluster.
-    async fn enter(&self, phase: Phase, entry: Option<Entry>) -> Result<(), StageError> {
-        let mut journal = self.journal.lock().await;
-        journal.phase = phase;
-        if let Some(entry) = entry {
-            journal.add(entry);
-        }
-        self.state.write(&self.plan.run, JOURNAL_FILE, &*journal)?;
-        apply(&self.access, &journal.to_config_map()).await?;
-        Ok(())
+    /// The undo of the change that promotes the new version.
+    fn promotion_undo(&self) -> Entry {
+        Entry::restore(self.plan.deployment_ref(), "/spec/template", &self.plan.originals.deployment)
     }
 
     async fn apply(&self, object: &Value) -> Result<(), StageError> {
@@ -130,24 +98,11 @@ impl ClusterStage {
         Ok(())
     }
 
-    /// Waits until the watchdog has marked the Lease.
+    /// Waits until the watchdog has marked the Lease, if there is to be one.
     async fn wait_armed(&self) -> Result<(), StageError> {
-        if self.plan.spec.watchdog == WatchdogPolicy::Off {
-            return Ok(());
-        }
-        let lease = lease_ref(&self.plan.namespace, &self.plan.spec.deployment);
-        let deadline = Instant::now() + ARMED;
-        loop {
-            if read(&self.access, &lease).await?.as_ref().is_some_and(is_armed) {
-                return Ok(());
-            }
-            if Instant::now() >= deadline {
-                let job = self.object("batch/v1", "Job", &self.names.watchdog);
-                let pods = pods_of(&self.access, &job).await.unwrap_or_default();
-                let problem = pods.iter().find_map(diagnose).map(|problem| problem.to_string());
-                return Err(StageError::Watchdog(problem.unwrap_or_else(|| format!("not within {ARMED:?}"))));
-            }
-            sleep(Duration::from_millis(250)).await;
+        match self.plan.spec.watchdog {
+            WatchdogPolicy::Required => Ok(self.keeper.wait_armed().await?),
+            WatchdogPolicy::Off => Ok(()),
         }
     }
 
@@ -201,17 +156,9 @@ fn is_hopeless(problem: &PodProblem) -> bool {
     }
 }
 
-impl Stage for ClusterStage {
+impl Stage for ClusterStage<'_> {
     async fn prepare(&self) -> Result<Versions, StageError> {
-        let uid = self.record().await?;
-        if self.plan.spec.watchdog == WatchdogPolicy::Required {
-            let targets = (self.plan.spec.deployment.as_str(), self.plan.spec.route_name());
-            let lifetime = self.plan.longest_seconds() as u64 + 600;
-            let namespace = &self.plan.namespace;
-            for object in watchdog_objects(namespace, &self.names, targets, self.run(), &uid, lifetime) {
-                self.apply(&object).await?;
-            }
-        }
+        self.record().await?;
         let originals = &self.plan.originals;
         let template = self.plan.new_template();
         self.apply(&canary_service(&originals.service, &self.names.canary, &originals.label, self.run()))
@@ -254,8 +201,7 @@ impl Stage for ClusterStage {
 
     async fn replace_stable(&self) -> Result<(), StageError> {
         let target = self.plan.deployment_ref();
-        let undo = Entry::restore(target.clone(), "/spec/template", &self.plan.originals.deployment);
-        self.enter(Phase::Promoting, Some(undo)).await?;
+        self.keeper.enter(Phase::Promoting, [self.promotion_undo()]).await?;
         set_at(&self.access, &target, "/spec/template", &self.plan.new_template()).await?;
         self.events.object("changed", &target);
         self.driver.aim_probe(Side::Stable).await?;
@@ -267,13 +213,12 @@ impl Stage for ClusterStage {
         };
         let reached = self.prober.until(true, ALL_NEW, REACH, is_new).await;
         reached.map_err(|last| StageError::StableNotReached { last: last.words })?;
-        self.enter(Phase::Promoted, None).await
+        Ok(self.keeper.enter(Phase::Promoted, []).await?)
     }
 
     async fn give_back(&self, percent: f64, reach: Reach) -> Result<GiveBack, StageError> {
         let began = Instant::now();
-        let journal = self.journal().await;
-        undo::restore(&self.access, &journal, reach, &self.events).await?;
+        self.keeper.restore(reach).await?;
         let api_ms = began.elapsed().as_secs_f64() * 1e3;
         if percent <= 0.0 {
             return Ok(GiveBack { api_ms, wire_ms: None });
@@ -290,13 +235,6 @@ impl Stage for ClusterStage {
     }
 
     async fn clean_up(&self, reach: Reach) -> Result<Vec<Comparison>, StageError> {
-        let journal = self.journal().await;
-        undo::remove_made(&self.access, &journal, self.plan.spec.drain.0, &self.events).await?;
-        let comparisons = undo::compare(&self.access, &journal, reach).await?;
-        let phase = if reach == Reach::Promoted { Phase::Promoted } else { Phase::Undone };
-        let mut journal = self.journal.lock().await;
-        journal.phase = phase;
-        self.state.write(&self.plan.run, JOURNAL_FILE, &*journal)?;
-        Ok(comparisons)
+        Ok(self.keeper.undo(reach, self.plan.spec.drain.0).await?)
     }
 }

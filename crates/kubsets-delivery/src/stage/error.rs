@@ -1,10 +1,10 @@
 //! Why the mechanics of a canary failed.
 
 use kubsets_kube::{ApiError, ApiErrorKind, Hint, PodProblem, WaitError};
+use kubsets_undo::{KeeperError, StateError};
 use thiserror::Error;
 
 use crate::outcome::exit;
-use crate::state_dir::StateError;
 
 /// Why a run could not go on.
 #[derive(Debug, Error)]
@@ -57,6 +57,22 @@ pub enum StageError {
     /// The Lease was lost: somebody else is restoring.
     #[error("the run was taken over: {0}")]
     TakenOver(String),
+    /// The undo of a change cannot be put on record, so that the change is not made.
+    #[error(transparent)]
+    NoUndo(KeeperError),
+}
+
+impl From<KeeperError> for StageError {
+    fn from(error: KeeperError) -> Self {
+        match error {
+            KeeperError::Api(error) => Self::Api(error),
+            KeeperError::State(error) => Self::State(error),
+            KeeperError::Busy(_, deployment) => Self::Busy(deployment),
+            KeeperError::Lost(why) => Self::TakenOver(why),
+            KeeperError::Watchdog(problem) => Self::Watchdog(problem),
+            other => Self::NoUndo(other),
+        }
+    }
 }
 
 impl From<WaitError> for StageError {
@@ -106,7 +122,7 @@ impl Hint for StageError {
             Self::State(_) => Some("set KUBSETS_STATE to a folder that can be written".into()),
             Self::Busy(_) => Some("kubectl kubsets canary status".into()),
             Self::Changed(_) => Some("make a new plan and look at it".into()),
-            Self::Load(_) | Self::Judge(_) | Self::TakenOver(_) => None,
+            Self::Load(_) | Self::Judge(_) | Self::TakenOver(_) | Self::NoUndo(_) => None,
         }
     }
 }

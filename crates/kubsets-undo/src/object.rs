@@ -1,16 +1,17 @@
-//! Writing objects: the few verbs that a canary needs, each safe to repeat.
+//! Reading and writing objects as JSON: the few verbs that a run needs, each safe to repeat.
 
 use std::time::Duration;
 
-use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{
+    Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, Preconditions,
+};
 use kubsets_kube::{
-    Access, ApiError, ApiErrorKind, During, FIELD_MANAGER, ObjectRef, is_conflict, is_not_found,
+    Access, ApiError, ApiErrorKind, During, FIELD_MANAGER, ObjectRef, is_conflict, is_not_found, resource_of,
 };
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::canonical::merge_patch;
-use crate::facts::read;
 
 /// How often a gone object is looked for.
 const POLL: Duration = Duration::from_millis(150);
@@ -18,7 +19,7 @@ const POLL: Duration = Duration::from_millis(150);
 const TRIES: u32 = 6;
 
 /// The reference to an object given as JSON.
-pub(crate) fn reference(object: &Value) -> ObjectRef {
+pub fn reference(object: &Value) -> ObjectRef {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     ObjectRef {
         api_version: text("/apiVersion"),
@@ -28,8 +29,49 @@ pub(crate) fn reference(object: &Value) -> ObjectRef {
     }
 }
 
-/// Makes an object that must not exist yet.
-pub(crate) async fn create(access: &Access, object: &Value) -> Result<Value, ApiError> {
+/// The value of a label; `None` when the object does not carry it.
+pub fn label<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
+    object.pointer("/metadata/labels")?.get(key)?.as_str()
+}
+
+/// All objects of a kind in a namespace.
+///
+/// # Errors
+/// [`ApiError`] when the kind cannot be listed.
+pub async fn list(
+    access: &Access,
+    namespace: &str,
+    api_version: &str,
+    kind: &str,
+) -> Result<Vec<Value>, ApiError> {
+    let resource = resource_of(api_version, kind);
+    let api: Api<DynamicObject> = Api::namespaced_with(access.client(), namespace, &resource);
+    let found = api.list(&ListParams::default()).await;
+    let found = found.during(|| format!("list {} in namespace {namespace}", resource.plural))?;
+    // Items of a list do not say what they are.
+    let complete = |object: DynamicObject| {
+        let mut value = serde_json::to_value(object).ok()?;
+        value["apiVersion"] = api_version.into();
+        value["kind"] = kind.into();
+        Some(value)
+    };
+    Ok(found.items.into_iter().filter_map(complete).collect())
+}
+
+/// An object; `None` when it does not exist.
+///
+/// # Errors
+/// [`ApiError`] when it cannot be read.
+pub async fn read(access: &Access, object: &ObjectRef) -> Result<Option<Value>, ApiError> {
+    let found = object.api(access).get_opt(&object.name).await.during(|| format!("read {object}"))?;
+    Ok(found.and_then(|found| serde_json::to_value(found).ok()))
+}
+
+/// Makes an object that must not exist yet; gives it as the server has it.
+///
+/// # Errors
+/// [`ApiError`] when it exists or the server refuses it.
+pub async fn create(access: &Access, object: &Value) -> Result<Value, ApiError> {
     let target = reference(object);
     let parsed: DynamicObject = parse(object, &target)?;
     let params = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
@@ -38,7 +80,10 @@ pub(crate) async fn create(access: &Access, object: &Value) -> Result<Value, Api
 }
 
 /// Makes an object, or brings ours to this state (server-side apply).
-pub(crate) async fn apply(access: &Access, object: &Value) -> Result<Value, ApiError> {
+///
+/// # Errors
+/// [`ApiError`] when the server refuses it.
+pub async fn apply(access: &Access, object: &Value) -> Result<Value, ApiError> {
     let target = reference(object);
     let params = PatchParams::apply(FIELD_MANAGER).force();
     let made = target.api(access).patch(&target.name, &params, &Patch::Apply(object)).await;
@@ -47,7 +92,10 @@ pub(crate) async fn apply(access: &Access, object: &Value) -> Result<Value, ApiE
 }
 
 /// Merge-patches an object.
-pub(crate) async fn patch(access: &Access, target: &ObjectRef, change: &Value) -> Result<Value, ApiError> {
+///
+/// # Errors
+/// [`ApiError`] when it does not exist or the server refuses the change.
+pub async fn patch(access: &Access, target: &ObjectRef, change: &Value) -> Result<Value, ApiError> {
     let params = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
     let patched = target.api(access).patch(&target.name, &params, &Patch::Merge(change)).await;
     let patched = patched.during(|| format!("change {target}"))?;
@@ -55,8 +103,11 @@ pub(crate) async fn patch(access: &Access, target: &ObjectRef, change: &Value) -
 }
 
 /// Brings the value at a pointer to `wanted` by the smallest patch, bound to the version that was read.
-/// Says whether anything had to change.
-pub(crate) async fn set_at(
+/// Says whether anything had to change. The pointer leads through maps only; `null` takes the value away.
+///
+/// # Errors
+/// [`ApiError`] when the object does not exist, or other writers win every time.
+pub async fn set_at(
     access: &Access,
     target: &ObjectRef,
     pointer: &str,
@@ -69,7 +120,7 @@ pub(crate) async fn set_at(
             return Ok(false);
         };
         let mut whole = nest(pointer, change);
-        whole["metadata"] = json!({"resourceVersion": current["metadata"]["resourceVersion"]});
+        whole["metadata"]["resourceVersion"] = current["metadata"]["resourceVersion"].clone();
         match patch(access, target, &whole).await {
             Err(error) if is_conflict(&error.source) && tries < TRIES => tries += 1,
             result => return result.map(|_| true),
@@ -77,21 +128,45 @@ pub(crate) async fn set_at(
     }
 }
 
-/// Scales a Deployment of ours.
-pub(crate) async fn scale(access: &Access, target: &ObjectRef, replicas: u32) -> Result<(), ApiError> {
+/// Scales a workload.
+///
+/// # Errors
+/// [`ApiError`] when it does not exist or the server refuses the change.
+pub async fn scale(access: &Access, target: &ObjectRef, replicas: u32) -> Result<(), ApiError> {
     patch(access, target, &json!({"spec": {"replicas": replicas}})).await.map(|_| ())
 }
 
 /// Asks for the deletion of an object; a missing one is no error.
-pub(crate) async fn remove(access: &Access, target: &ObjectRef) -> Result<(), ApiError> {
-    match target.api(access).delete(&target.name, &DeleteParams::background()).await {
+///
+/// # Errors
+/// [`ApiError`] when the server refuses.
+pub async fn remove(access: &Access, target: &ObjectRef) -> Result<(), ApiError> {
+    delete(access, target, &DeleteParams::background()).await
+}
+
+/// Asks for the deletion of the object that was read as `found`, not of another one that has got its
+/// name since. A missing one is no error.
+///
+/// # Errors
+/// [`ApiError`], a conflict when another object has the name now.
+pub async fn remove_exactly(access: &Access, target: &ObjectRef, found: &Value) -> Result<(), ApiError> {
+    let uid = found.pointer("/metadata/uid").and_then(Value::as_str).map(str::to_owned);
+    let bound = Preconditions { uid, resource_version: None };
+    delete(access, target, &DeleteParams { preconditions: Some(bound), ..DeleteParams::background() }).await
+}
+
+async fn delete(access: &Access, target: &ObjectRef, params: &DeleteParams) -> Result<(), ApiError> {
+    match target.api(access).delete(&target.name, params).await {
         Err(error) if is_not_found(&error) => Ok(()),
         result => result.map(|_| ()).during(|| format!("delete {target}")),
     }
 }
 
 /// Waits until an object is gone.
-pub(crate) async fn wait_gone(access: &Access, target: &ObjectRef, limit: Duration) -> Result<(), ApiError> {
+///
+/// # Errors
+/// [`ApiError`] when it is still there after `limit`, or cannot be read.
+pub async fn wait_gone(access: &Access, target: &ObjectRef, limit: Duration) -> Result<(), ApiError> {
     let deadline = Instant::now() + limit;
     while read(access, target).await?.is_some() {
         if Instant::now() >= deadline {
@@ -104,7 +179,10 @@ pub(crate) async fn wait_gone(access: &Access, target: &ObjectRef, limit: Durati
 }
 
 /// Repeats a request while its failure may pass, up to `limit`.
-pub(crate) async fn insist<T, F>(limit: Duration, mut request: impl FnMut() -> F) -> Result<T, ApiError>
+///
+/// # Errors
+/// The [`ApiError`] that does not pass, or the last one.
+pub async fn insist<T, F>(limit: Duration, mut request: impl FnMut() -> F) -> Result<T, ApiError>
 where
     F: Future<Output = Result<T, ApiError>>,
 {

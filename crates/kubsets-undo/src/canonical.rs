@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 /// SHA-256 of a value in hex, the same for any order of its keys.
-pub(crate) fn hash(value: &Value) -> String {
+pub fn hash(value: &Value) -> String {
     let mut hasher = Sha256::new();
     feed(&mut hasher, value);
     hasher.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
@@ -41,7 +41,7 @@ fn feed(hasher: &mut Sha256, value: &Value) {
 }
 
 /// The JSON merge patch (RFC 7386) that turns `from` into `to`; `None` when they are equal.
-pub(crate) fn merge_patch(from: &Value, to: &Value) -> Option<Value> {
+pub fn merge_patch(from: &Value, to: &Value) -> Option<Value> {
     if from == to {
         return None;
     }
@@ -62,29 +62,30 @@ pub(crate) fn merge_patch(from: &Value, to: &Value) -> Option<Value> {
     Some(Value::Object(patch))
 }
 
-#[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use serde_json::json;
-
-    /// Applies a merge patch as RFC 7386 says.
-    pub(crate) fn apply(target: &mut Value, patch: &Value) {
-        let Value::Object(patch) = patch else {
-            *target = patch.clone();
-            return;
-        };
-        if !target.is_object() {
-            *target = json!({});
-        }
-        let map = target.as_object_mut().unwrap();
-        for (key, change) in patch {
-            if change.is_null() {
-                map.remove(key);
-            } else {
-                apply(map.entry(key.clone()).or_insert(Value::Null), change);
-            }
+/// Applies a merge patch as RFC 7386 says.
+#[cfg(any(test, feature = "test-util"))]
+pub(crate) fn apply_patch(target: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let Value::Object(map) = target else { return };
+    for (key, change) in patch {
+        if change.is_null() {
+            map.remove(key);
+        } else {
+            apply_patch(map.entry(key.clone()).or_insert(Value::Null), change);
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
 
     #[test]
     fn hash_ignores_key_order_but_not_list_order() {
@@ -102,7 +103,7 @@ pub(crate) mod tests {
         let patch = merge_patch(&from, &to).unwrap();
         assert_eq!(patch, json!({"a": {"y": null, "z": 3}, "list": [2], "gone": null}));
         let mut patched = from.clone();
-        apply(&mut patched, &patch);
+        apply_patch(&mut patched, &patch);
         assert_eq!(patched, to);
         assert_eq!(merge_patch(&to, &to), None);
     }
