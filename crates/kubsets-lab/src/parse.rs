@@ -151,6 +151,17 @@ fn explain(message: &str) -> String {
         _ => message,
     };
     let message = message.split(" at line ").next().unwrap_or(message);
+    // Advice for programmers that follows some messages.
+    let message = message.split(", set ").next().unwrap_or(message);
+    if let Some(kind) = message.strip_prefix("invalid ") {
+        return match kind {
+            "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number is accepted here, 0 or more".to_owned(),
+            "i64" => "a whole number is accepted here".to_owned(),
+            "f64" | "f32" => "a number is accepted here".to_owned(),
+            "bool" => "true or false is accepted here".to_owned(),
+            _ => message.to_owned(),
+        };
+    }
     if !message.starts_with("unknown ") {
         return message.to_owned();
     }
@@ -211,7 +222,7 @@ spec:
              service, port, path, method, headers, body, rate, for, connections, timeout, background"
         );
         let message = fails(&GOOD.replace("minutes: 2", "minutes: soon"));
-        assert!(message.starts_with("line 3, column 51: metadata.minutes: "), "{message}");
+        assert!(message.starts_with("line 3, column 54: metadata.minutes: a whole number"), "{message}");
         let message = fails(&GOOD.replace("type: number", "type: nubmer"));
         assert!(message.starts_with("line 7, column 18: spec.params.rate.type: "), "{message}");
         assert!(message.contains("did you mean `number`? expected one of"), "{message}");
