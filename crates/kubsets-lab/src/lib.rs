@@ -3,11 +3,33 @@
 //! Pure: no network, no clock, no cluster. A [`Lab`] is read from YAML, checked, given values for
 //! its parameters and turned into a [`plan::Plan`] that an engine runs as it stands.
 
+pub mod catalog;
+mod check;
+mod error;
+pub mod expression;
+pub mod lint;
 pub mod model;
 pub mod operation;
+mod outline;
+mod parse;
+pub mod plan;
+pub mod scaffold;
+pub mod schema;
+mod source;
+mod spelling;
+mod template;
 pub mod units;
+pub mod variants;
 
+pub use check::Checked;
+pub use error::{LabError, Place};
+pub use expression::{Bindings, Expression, ExpressionError, Seen};
+pub use lint::{Finding, Severity, lint, lint_text};
 pub use model::{
     Expectation, FailureEvidence, Lab, Metadata, NamespacePolicy, Param, ParamKind, Requirement, Spec, Step,
 };
-pub use operation::Operation;
+pub use operation::{Condition, Operation};
+pub use parse::{LARGEST_FILE, parse};
+pub use plan::{BlastRadius, Change, Plan, PlannedStep, Verb};
+pub use source::{LAB_FILE, LabSource};
+pub use template::{Resolved, Values};

@@ -54,6 +54,12 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// The words of all operations, in the order in which documents list them.
+    pub const KINDS: [&str; 14] = [
+        "apply", "patch", "delete", "scale", "rollout", "wait", "http", "exec", "query", "load", "canary",
+        "fault", "assert", "pause",
+    ];
+
     /// The word of the operation in a lab file.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -86,12 +92,18 @@ impl Operation {
     /// Time that it may take when the step does not say. Load and canary add their own length.
     pub fn default_timeout(&self) -> Span {
         match self {
-            Self::Apply(_) | Self::Patch(_) | Self::Scale(_) | Self::Fault(_) => Span::seconds(30),
+            Self::Apply(Apply { ready: true, .. }) | Self::Scale(Scale { ready: true, .. }) => {
+                Span::seconds(120)
+            }
+            Self::Apply(_) | Self::Patch(_) | Self::Scale(_) => Span::seconds(30),
             Self::Delete(_) => Span::seconds(90),
             Self::Rollout(_) | Self::Wait(_) => Span::seconds(120),
             Self::Http(_) | Self::Exec(_) | Self::Logs(_) | Self::Query(_) => Span::seconds(15),
-            Self::Load(load) => Span(load.length() + load.timeout.0 + Span::seconds(15).0),
-            Self::Canary(_) => Span::seconds(3600),
+            Self::Load(load) => {
+                Span(load.length().saturating_add(load.timeout.0).saturating_add(Span::seconds(15).0))
+            }
+            Self::Canary(canary) => canary.longest(),
+            Self::Fault(fault) => Span(fault.duration.0.saturating_add(Span::seconds(30).0)),
             Self::Assert(_) => Span::seconds(5),
             Self::Pause(_) => Span::seconds(24 * 3600),
         }

@@ -54,7 +54,8 @@ impl FromStr for Span {
                 "h" => 3600.0,
                 _ => return Err(wrong()),
             };
-            total += Duration::try_from_secs_f64(number * unit_seconds).map_err(|_| wrong())?;
+            let part = Duration::try_from_secs_f64(number * unit_seconds).map_err(|_| wrong())?;
+            total = total.checked_add(part).ok_or_else(wrong)?;
             rest = &tail[letters..];
         }
         Ok(Self(total))
@@ -186,7 +187,7 @@ mod tests {
             assert_eq!(span.to_string(), text);
         }
         assert_eq!("1.5s".parse::<Span>().unwrap().0.as_millis(), 1500);
-        for wrong in ["", "30", "s", "5 s", "3d", "-1s"] {
+        for wrong in ["", "30", "s", "5 s", "3d", "-1s", "18446744073709551615s18446744073709551615s"] {
             assert!(wrong.parse::<Span>().is_err(), "{wrong}");
         }
     }

@@ -78,6 +78,9 @@ pub struct Step {
 }
 
 impl Step {
+    /// The fields of a step beside its operation.
+    pub const FIELDS: [&str; 5] = ["name", "question", "as", "that", "timeout"];
+
     /// All operations that are there; a valid step has exactly one.
     pub fn operations(&self) -> Vec<Operation> {
         let mut all = Vec::with_capacity(1);

@@ -177,6 +177,15 @@ impl CanarySpec {
         }
     }
 
+    /// Longest time of a release: the warm-up, every step to the end of its budget, and 5 minutes in
+    /// which pods start, are replaced and end.
+    pub fn longest(&self) -> Span {
+        let step = self.settle.0.saturating_add(self.step_budget.0);
+        let steps = step.saturating_mul(u32::try_from(self.steps.len()).unwrap_or(u32::MAX));
+        let pods = Span::seconds(300).0.saturating_add(self.drain.0);
+        Span(self.warm_up.0.saturating_add(steps).saturating_add(pods))
+    }
+
     /// Name of the route.
     pub fn route_name(&self) -> &str {
         self.route.as_deref().unwrap_or(&self.deployment)

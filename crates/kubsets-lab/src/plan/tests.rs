@@ -1,0 +1,145 @@
+use super::*;
+
+const LAB: &str = "\
+apiVersion: kubsets.dev/v1alpha1
+kind: Lab
+metadata: {name: x, family: demo, level: 1, minutes: 2}
+spec:
+  question: Does it work?
+  params:
+    rate: {type: number, default: 100, about: Requests per second}
+    replicas: {type: number, default: 3, about: Replicas}
+  steadyState:
+    - name: it answers
+      http: {path: /}
+      timeout: 10s
+  steps:
+    - name: objects
+      apply: {file: manifests/all.yaml}
+    - name: traffic
+      load: {path: /, rate: ${rate}, for: 5m, background: true}
+    - name: more
+      scale: {object: {kind: Deployment, name: web}, replicas: ${replicas}}
+    - name: less
+      delete: {pods: app=web, count: 1}
+    - name: again
+      apply: {file: manifests/all.yaml}
+    - name: stop
+      pause: {message: Look}
+    - name: report
+      as: report
+      wait: {finished: traffic}
+  expect:
+    - name: all are answered
+      that: report.failed == 0
+";
+
+fn source() -> LabSource {
+    let file = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {rate: \"r${rate}\"}\n\
+                ---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\n";
+    LabSource {
+        folder: "demo/x".into(),
+        lab_yaml: LAB.into(),
+        files: [("manifests/all.yaml".to_owned(), file.to_owned())].into(),
+    }
+}
+
+#[test]
+fn files_are_rendered_and_changes_are_listed() {
+    let plan = Plan::new(&source(), &Values::from([("rate".into(), "50".into())])).unwrap();
+    let Operation::Apply(apply) = &plan.steps[0].operation else { panic!("{:?}", plan.steps[0]) };
+    assert_eq!((apply.file.as_deref(), apply.objects.len()), (None, 2));
+    assert_eq!(apply.objects[0]["data"]["rate"], "r50");
+    let changes: Vec<String> = plan
+        .blast_radius
+        .changes
+        .iter()
+        .map(|change| format!("{:?} {}", change.verb, change.target))
+        .collect();
+    assert_eq!(
+        changes,
+        [
+            "CreateOrChange ConfigMap/web",
+            "CreateOrChange Service/web",
+            "Change Deployment/web",
+            "Recreate 1 of pods app=web",
+            "Change ConfigMap/web",
+            "Change Service/web"
+        ]
+    );
+    assert_eq!(
+        plan.blast_radius.summary,
+        "creates or changes ConfigMap/web and Service/web, changes Deployment/web and ConfigMap/web and Service/web, \
+         recreates 1 of pods app=web, beside the demo stack"
+    );
+    assert_eq!(plan.requests, 50 * 300);
+    assert_eq!(plan.bound, serde_json::json!({"rate": 50, "replicas": 3}));
+    assert_eq!(plan.params["rate"], "50");
+}
+
+#[test]
+fn a_wait_for_a_load_has_the_time_of_that_load() {
+    let plan = Plan::new(&source(), &Values::new()).unwrap();
+    let seconds = |name: &str| {
+        let step = plan.steps.iter().find(|step| step.name == name).unwrap();
+        step.timeout.0.as_secs()
+    };
+    assert_eq!((seconds("traffic"), seconds("report"), seconds("objects")), (15, 320, 120));
+    // 2 x 10 for the steady state; the pause does not count.
+    assert!((plan.longest_seconds - f64::from(20 + 120 + 15 + 120 + 90 + 120 + 320)).abs() < 1e-9);
+    assert!((plan.usual_seconds - 120.0).abs() < 1e-9);
+}
+
+#[test]
+fn equal_inputs_give_equal_hashes_and_others_do_not() {
+    let plan = Plan::new(&source(), &Values::new()).unwrap();
+    assert_eq!(plan, Plan::new(&source(), &Values::new()).unwrap());
+    assert_eq!((plan.hash.len(), &plan.hash), (64, &plan.fingerprint()));
+    let other = Plan::new(&source(), &Values::from([("replicas".into(), "4".into())])).unwrap();
+    assert_ne!(plan.hash, other.hash);
+    let json = serde_json::to_string(&plan).unwrap();
+    let back: Plan = serde_json::from_str(&json).unwrap();
+    assert_eq!((&back, &back.fingerprint()), (&plan, &plan.hash));
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = Plan::new(&LabSource { files: BTreeMap::new(), ..source() }, &Values::new()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "step \"objects\" names the file \"manifests/all.yaml\", which is not in the lab's folder"
+    );
+    let mut broken = source();
+    broken.files.insert("manifests/all.yaml".into(), "a: [\n".into());
+    let error = Plan::new(&broken, &Values::new()).unwrap_err().to_string();
+    assert!(error.starts_with("manifests/all.yaml: line "), "{error}");
+}
+
+#[test]
+fn a_canary_knows_its_lab() {
+    let (head, _) = LAB.split_once("  steps:").unwrap();
+    let lab_yaml = format!(
+        "{head}  steps:\n    - name: release\n      canary: {{deployment: demo-app}}\n  expect: []\n"
+    );
+    let plan = Plan::new(&LabSource { lab_yaml, ..source() }, &Values::new()).unwrap();
+    let Operation::Canary(canary) = &plan.steps[0].operation else { panic!("{:?}", plan.steps[0]) };
+    assert_eq!(canary.lab.as_deref(), Some("demo.x"));
+    // Warm-up of 15 s, five steps of 122 s, 5 s of drain, 5 minutes for pods.
+    assert_eq!(plan.steps[0].timeout, Span::seconds(15 + 610 + 5 + 300));
+    assert_eq!(plan.blast_radius.changes.len(), 4);
+}
+
+#[test]
+fn a_thousand_steps_are_planned() {
+    let (head, _) = LAB.split_once("    - name: objects").unwrap();
+    let mut text = head.to_owned();
+    for step in 0..1000 {
+        text +=
+            &format!("    - name: step-{step}\n      patch: {{object: {{kind: ConfigMap, name: c{step}}}, ");
+        text += "merge: {data: {rate: '${rate}'}}}\n";
+    }
+    text += "  expect: []\n";
+    let plan = Plan::new(&LabSource { lab_yaml: text, ..source() }, &Values::new()).unwrap();
+    assert_eq!((plan.steps.len(), plan.blast_radius.changes.len()), (1000, 1000));
+    assert_eq!(plan.blast_radius.summary, "changes 1000 objects, beside the demo stack");
+}
