@@ -48,6 +48,20 @@ pub(crate) enum Command {
     Smoke(crate::commands::smoke::Args),
     /// Bring out a new version on real traffic: a verdict, then promoted or rolled back
     Canary(crate::commands::canary::Args),
+    /// Run an experiment of any family to its verdict; everything is undone
+    Lab(crate::commands::lab::Args),
+    /// Kill and disturb under load: labs with a verdict
+    Chaos(crate::commands::lab::FamilyArgs),
+    /// See how scaling follows load: labs with a verdict
+    Autoscaling(crate::commands::lab::FamilyArgs),
+    /// See what the gateway does for users and services: labs with a verdict
+    Gateway(crate::commands::lab::FamilyArgs),
+    /// See how pods find and reach each other: labs with a verdict
+    Networking(crate::commands::lab::FamilyArgs),
+    /// Lose data and get it back: labs with a verdict
+    Storage(crate::commands::lab::FamilyArgs),
+    /// Find out what happened by metrics, logs and records: labs with a verdict
+    Observability(crate::commands::lab::FamilyArgs),
     /// Put honest load on a URL or on the stack: open loop, latency from the planned instant
     Load(crate::commands::load::Args),
     /// Build the images of platform and stack, without a container engine

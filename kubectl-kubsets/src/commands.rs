@@ -7,6 +7,7 @@ pub(crate) mod doctor;
 pub(crate) mod down;
 pub(crate) mod images;
 pub(crate) mod internal;
+pub(crate) mod lab;
 pub(crate) mod load;
 pub(crate) mod smoke;
 pub(crate) mod status;
@@ -25,6 +26,13 @@ pub(crate) async fn run(app: &App, command: Command) -> anyhow::Result<ExitCode>
         Command::Status(args) => status::run(app, args).await,
         Command::Smoke(args) => smoke::run(app, args).await,
         Command::Canary(args) => canary::run(app, args).await,
+        Command::Lab(args) => lab::run(app, args).await,
+        Command::Chaos(args) => lab::run_family(app, "chaos", args).await,
+        Command::Autoscaling(args) => lab::run_family(app, "autoscaling", args).await,
+        Command::Gateway(args) => lab::run_family(app, "gateway", args).await,
+        Command::Networking(args) => lab::run_family(app, "networking", args).await,
+        Command::Storage(args) => lab::run_family(app, "storage", args).await,
+        Command::Observability(args) => lab::run_family(app, "observability", args).await,
         Command::Load(args) => load::run(app, args).await,
         Command::Images(args) => images::run(app, args).await,
         Command::Doctor(args) => doctor::run(app, args).await,

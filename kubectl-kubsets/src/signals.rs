@@ -1,5 +1,9 @@
 //! Signals that ask a command to end.
 
+use tokio_util::sync::CancellationToken;
+
+use crate::ui::Printer;
+
 /// Ctrl-C and SIGTERM, from the start on, so that none is missed.
 pub(crate) struct Signals {
     #[cfg(unix)]
@@ -52,4 +56,16 @@ pub(crate) async fn next() -> bool {
         }
         Err(_) => false,
     }
+}
+
+/// The first Ctrl-C or SIGTERM undoes everything, the second leaves at once.
+pub(crate) async fn obey(ui: Printer, cancel: CancellationToken, leave: CancellationToken) {
+    let Ok(mut signals) = Signals::new() else { return };
+    signals.next().await;
+    if !cancel.is_cancelled() {
+        ui.message("undoing everything; once more stops at once and leaves it to the watchdog");
+        cancel.cancel();
+        signals.next().await;
+    }
+    leave.cancel();
 }

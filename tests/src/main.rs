@@ -9,6 +9,7 @@
 mod canary;
 mod cluster;
 mod host;
+mod labs;
 mod plugin;
 
 use std::process::ExitCode;
@@ -42,6 +43,15 @@ const STEPS: &[Step] = &[
     step("a killed canary is undone by the cluster", canary::killed),
     step("an interrupted canary is undone at once", canary::interrupted),
     step("bad input changes nothing", canary::refused),
+    step("a pod is killed under load", labs::pod_kill),
+    step("one order is followed", labs::order),
+    step("types of Services answer as they should", labs::service_types),
+    step("retries hide errors and cost requests", labs::retries),
+    step("a lost database comes back", labs::backup),
+    step("load makes pods", labs::autoscaling),
+    step("canaries are labs", labs::canaries),
+    step("a lab of one's own runs", labs::written_by_a_stranger),
+    extended("a lab that is killed in any step is undone", labs::killed_in_each_step),
     extended("ten bad releases are found in time", canary::ten_bad),
     extended("twenty good releases are not refused", canary::twenty_good),
     step("a node joins and leaves", cluster::nodes),

@@ -1,7 +1,9 @@
 //! The plugin as a program, with its own kubeconfig and state folder.
 
+use std::io::BufRead as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
@@ -94,21 +96,76 @@ impl Plugin {
         Ok(String::from_utf8(output.stdout)?)
     }
 
+    /// Starts it with its messages on a pipe.
+    pub(crate) fn start_reading(&self, args: &[&str]) -> anyhow::Result<Reading> {
+        let mut child = self.command(args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let stderr = child.stderr.take().context("standard error is a pipe")?;
+        let (sender, lines) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            for line in std::io::BufReader::new(stderr).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(Reading { child, lines })
+    }
+
+    /// A folder for one step, without what an earlier run left in it.
+    pub(crate) fn empty_folder(&self, name: &str) -> anyhow::Result<String> {
+        let path = self.folder.join(name);
+        if path.exists() {
+            std::fs::remove_dir_all(&path)?;
+        }
+        std::fs::create_dir_all(&path)?;
+        Ok(path.to_string_lossy().into_owned())
+    }
+
     /// An object of the stack without what the cluster itself counts and dates.
     pub(crate) fn object(&self, kind: &str, name: &str) -> anyhow::Result<Value> {
         let text = self.kubectl(&["-n", "kubsets-demo", "get", kind, name, "-o", "json"])?;
-        let mut value: Value = serde_json::from_str(&text)?;
-        let top = value.as_object_mut().context("an object is a map")?;
-        top.remove("status");
-        if let Some(metadata) = top.get_mut("metadata").and_then(Value::as_object_mut) {
-            for changing in ["resourceVersion", "generation", "managedFields"] {
-                metadata.remove(changing);
-            }
-            if let Some(notes) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
-                // the Deployment controller's own counter
-                notes.remove("deployment.kubernetes.io/revision");
+        lasting(serde_json::from_str(&text)?)
+    }
+}
+
+/// A plugin under way whose messages are read.
+pub(crate) struct Reading {
+    child: Child,
+    lines: std::sync::mpsc::Receiver<String>,
+}
+
+impl Reading {
+    /// Waits for a line that has this text; false when it ends or the time is over before.
+    pub(crate) fn wait_for(&self, text: &str, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        while let Ok(line) = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            if line.contains(text) {
+                return true;
             }
         }
-        Ok(value)
+        false
     }
+
+    /// Kills it without warning.
+    pub(crate) fn kill(mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+}
+
+/// An object without what the cluster itself counts and dates.
+pub(crate) fn lasting(mut value: Value) -> anyhow::Result<Value> {
+    let top = value.as_object_mut().context("an object is a map")?;
+    top.remove("status");
+    if let Some(metadata) = top.get_mut("metadata").and_then(Value::as_object_mut) {
+        for changing in ["resourceVersion", "generation", "managedFields"] {
+            metadata.remove(changing);
+        }
+        if let Some(notes) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+            // the Deployment controller's own counter
+            notes.remove("deployment.kubernetes.io/revision");
+        }
+    }
+    Ok(value)
 }

@@ -129,7 +129,8 @@ impl Plan {
 
     /// The command that repeats a run of this plan, with the values that were given.
     pub fn repeat_command(&self) -> String {
-        let values: String = self.given.iter().map(|(name, value)| format!(" --set {name}={value}")).collect();
+        let values: String =
+            self.given.iter().map(|(name, value)| format!(" --set {name}={value}")).collect();
         format!("kubectl kubsets lab run {}{values}", self.lab)
     }
 

@@ -39,6 +39,17 @@ const EXAMPLES: &[Examples] = &[
     (&["images", "push"], &[("to a local registry", "images push demo-app --to localhost:5000")]),
     (&["doctor"], &[("what is possible on this machine", "doctor"), ("for a script", "doctor -o json")]),
     (
+        &["lab", "run"],
+        &[
+            ("a pod is killed under load", "lab run chaos/pod-kill"),
+            ("with another rate", "lab run chaos/pod-kill --set rate=300"),
+            ("for an audience: a question before each step", "lab run chaos/pod-kill --step"),
+        ],
+    ),
+    (&["lab", "lint"], &[("the labs of a folder", "lab lint labs"), ("a text", "lab lint - < lab.yaml")]),
+    (&["lab", "new"], &[("a new lab", "lab new chaos/slow-disk")]),
+    (&["lab", "clean"], &[("finish the undo of a killed run", "lab clean")]),
+    (
         &["canary", "run"],
         &[
             ("a version with 5 % errors, which is caught and rolled back", "canary run bad-errors"),

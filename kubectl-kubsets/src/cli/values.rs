@@ -73,6 +73,14 @@ pub(crate) fn contexts() -> Vec<CompletionCandidate> {
     config.contexts.into_iter().map(|context| CompletionCandidate::new(context.name)).collect()
 }
 
+/// A name and a value, such as `APP_VERSION=2`.
+pub(crate) fn parse_assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use kubsets_delivery::{CanarySpec, Lab, OnInconclusive, Percent, Span, WatchdogPolicy};
 
 use super::catalog;
-use crate::cli::values::{self, parse_duration, parse_percent, parse_rate, parse_weight};
+use crate::cli::values::{self, parse_assignment, parse_duration, parse_percent, parse_rate, parse_weight};
 use crate::ui::Failure;
 
 /// A release, as given on the command line. Flags win over the lab.
@@ -172,13 +172,6 @@ impl Release {
                 self.set.iter().map(|(name, value)| format!("{name}={value}")).collect();
             changes.join(", ")
         })
-    }
-}
-
-fn parse_assignment(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("expected NAME=VALUE".to_owned()),
     }
 }
 

@@ -9,7 +9,7 @@ use super::outcome;
 use super::plan;
 use super::release::Release;
 use crate::app::App;
-use crate::signals::Signals;
+use crate::signals;
 use crate::ui::canary_log;
 use crate::ui::tui::{self, CanaryView, End};
 use crate::ui::{ExitCode, Failure, Format, Printer, Risk};
@@ -45,7 +45,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
 
     let state = StateDir::at(app.state_dir());
     let (cancel, leave) = (CancellationToken::new(), CancellationToken::new());
-    let signals = tokio::spawn(obey_signals(app.ui.clone(), cancel.clone(), leave.clone()));
+    let obeying = tokio::spawn(signals::obey(app.ui.clone(), cancel.clone(), leave.clone()));
     let (sender, events) = unbounded_channel();
     let run = kubsets_delivery::run(&access, &plan, &state, sender, &cancel);
     let live = !args.plain && app.ui.has_screen() && app.ui.format() == Format::Table && !app.ui.is_quiet();
@@ -60,7 +60,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         (outcome, ()) = futures::future::join(run, watching) => Some(outcome),
         () = leave.cancelled() => None,
     };
-    signals.abort();
+    obeying.abort();
     let Some(mut outcome) = ended else {
         return Err(Failure::new(
             ExitCode::Interrupted,
@@ -100,18 +100,6 @@ fn announce(app: &App, access: &Access, plan: &Plan) {
     for warning in &plan.warnings {
         app.ui.warn(warning);
     }
-}
-
-/// The first Ctrl-C or SIGTERM undoes everything, the second leaves at once.
-async fn obey_signals(ui: Printer, cancel: CancellationToken, leave: CancellationToken) {
-    let Ok(mut signals) = Signals::new() else { return };
-    signals.next().await;
-    if !cancel.is_cancelled() {
-        ui.message("undoing everything; once more stops at once and leaves it to the watchdog");
-        cancel.cancel();
-        signals.next().await;
-    }
-    leave.cancel();
 }
 
 /// The live picture, until the events end or the user leaves.

@@ -1,0 +1,228 @@
+//! The world of a real cluster: what each typed operation does there.
+
+mod change;
+mod evidence;
+mod expand;
+mod http;
+mod load;
+mod need;
+mod node_port;
+mod observe;
+mod pod;
+mod release;
+mod wait;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kubsets_kube::{Access, Forward, ForwardTarget, ObjectRef};
+use kubsets_lab::operation::Target;
+use kubsets_lab::plan::{Plan, PlannedStep};
+use kubsets_lab::{Bindings, FailureEvidence, Operation, Requirement};
+use kubsets_undo::{Change, Claim, Keeper, KeeperError, LockState, Progress, RunId, StateDir};
+use serde_json::Value;
+use tokio::sync::{Mutex, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::event::LabEvents;
+use crate::outcome::Comparison;
+use crate::stage::{Need, Stage, StepError};
+use load::BackgroundLoad;
+
+/// Namespace of the platform's Prometheus.
+const MONITORING: &str = "kubsets-monitoring";
+/// Time for requests under way before a workload that the run made is removed.
+const DRAIN: Duration = Duration::from_secs(2);
+/// Seconds that the watchdog stays beyond twice the longest run.
+const SPARE_SECONDS: u64 = 600;
+
+/// A cluster in which a plan is carried out.
+pub struct ClusterStage<'a> {
+    access: Access,
+    namespace: String,
+    /// Address of the gateway, such as `http://198.19.128.11:30080`.
+    gateway: String,
+    run: RunId,
+    plan: &'a Plan,
+    state: &'a StateDir,
+    events: LabEvents,
+    cancel: CancellationToken,
+    canary: Option<kubsets_delivery::Plan>,
+    http: http::Client,
+    keeper: Mutex<Option<Keeper>>,
+    loads: Mutex<BTreeMap<String, BackgroundLoad>>,
+    forwards: Mutex<BTreeMap<(String, String, u16), Forward>>,
+}
+
+/// What a [`ClusterStage`] is made of.
+pub struct World<'a> {
+    /// The cluster, in the namespace that the lab works in.
+    pub access: Access,
+    /// Address of the gateway, such as `http://198.19.128.11:30080`.
+    pub gateway: String,
+    /// Name of the run.
+    pub run: RunId,
+    /// The plan.
+    pub plan: &'a Plan,
+    /// Where records are kept.
+    pub state: &'a StateDir,
+    /// Ends the run.
+    pub cancel: CancellationToken,
+    /// A canary that was planned beforehand, for the lab's step that releases; else it is planned then.
+    pub canary: Option<kubsets_delivery::Plan>,
+}
+
+impl<'a> ClusterStage<'a> {
+    /// A stage; nothing is asked or changed yet.
+    pub fn new(world: World<'a>, events: LabEvents) -> Self {
+        Self {
+            namespace: world.access.namespace().to_owned(),
+            access: world.access,
+            gateway: world.gateway,
+            run: world.run,
+            plan: world.plan,
+            state: world.state,
+            cancel: world.cancel,
+            canary: world.canary,
+            events,
+            http: http::Client::new(),
+            keeper: Mutex::default(),
+            loads: Mutex::default(),
+            forwards: Mutex::default(),
+        }
+    }
+
+    fn object(&self, target: &Target) -> ObjectRef {
+        ObjectRef::namespaced(target.group_version(), &target.kind, &self.namespace, &target.name)
+    }
+
+    /// The address of a Service by a port forwarded to one of its pods, or the gateway's.
+    async fn address(&self, service: Option<&str>, port: Option<u16>) -> Result<String, StepError> {
+        match service {
+            None => Ok(self.gateway.clone()),
+            Some(service) => self.forwarded(&self.namespace, service, port.unwrap_or(80)).await,
+        }
+    }
+
+    async fn forwarded(&self, namespace: &str, service: &str, port: u16) -> Result<String, StepError> {
+        let key = (namespace.to_owned(), service.to_owned(), port);
+        let mut forwards = self.forwards.lock().await;
+        if let Some(forward) = forwards.get(&key) {
+            return Ok(format!("http://{}", forward.address()));
+        }
+        let target = ForwardTarget::Service(service.to_owned(), port);
+        let forward = Forward::start(&self.access, namespace, &target).await;
+        let forward = forward.map_err(|error| cluster(&error))?;
+        let address = format!("http://{}", forward.address());
+        forwards.insert(key, forward);
+        Ok(address)
+    }
+}
+
+impl Stage for ClusterStage<'_> {
+    async fn check(&self, need: &Requirement) -> Result<Need, StepError> {
+        self.need(need).await
+    }
+
+    async fn begin(&self) -> Result<watch::Receiver<LockState>, StepError> {
+        let claim = Claim::lab(self.run.clone(), &self.plan.lab, &self.namespace);
+        self.access.permit_labelled_namespace(&self.namespace).await.map_err(|error| cluster(&error))?;
+        let progress = Arc::new(Teller(self.events.clone()));
+        let keeper =
+            Keeper::begin(&self.access, self.state, claim, progress).await.map_err(|e| refused(&e))?;
+        let lock = keeper.lock_state();
+        let targets = change::targets(self.plan, &self.namespace);
+        let mut place = self.keeper.lock().await;
+        let keeper = place.insert(keeper);
+        if !targets.is_empty() {
+            self.events.doing("starting the watchdog, which undoes everything when this command dies");
+            let lifetime = (self.plan.longest_seconds * 2.0) as u64 + SPARE_SECONDS;
+            keeper.start_watchdog(targets, lifetime).await.map_err(|error| refused(&error))?;
+            keeper.wait_armed().await.map_err(|error| refused(&error))?;
+        }
+        Ok(lock)
+    }
+
+    async fn perform(&self, step: &PlannedStep, bindings: &Bindings) -> Result<Value, StepError> {
+        let operation = expand::operation(&step.operation, bindings)?;
+        let timeout = step.timeout.0;
+        match &operation {
+            Operation::Apply(apply) => self.apply(apply, timeout).await,
+            Operation::Patch(patch) => self.patch(patch).await,
+            Operation::Delete(delete) => self.delete(delete, timeout).await,
+            Operation::Scale(scale) => self.scale(scale, timeout).await,
+            Operation::Rollout(rollout) => self.restart(&rollout.restart, timeout).await,
+            Operation::Wait(condition) => self.wait(condition, bindings, timeout).await,
+            Operation::Http(http) => self.request(http, timeout).await,
+            Operation::Exec(exec) => self.exec(exec, timeout).await,
+            Operation::Logs(logs) => self.logs(logs).await,
+            Operation::Query(query) => self.query(query, timeout).await,
+            Operation::Load(load) => self.load(step, load).await,
+            Operation::Canary(spec) => self.release(spec).await,
+            Operation::Fault(fault) => Err(StepError::Unavailable(format!(
+                "no injector of faults of kind {} in this version",
+                fault.kind
+            ))),
+            Operation::Assert(_) => Ok(Value::Bool(true)),
+            Operation::Pause(pause) => {
+                self.events.doing(pause.message.clone());
+                Ok(Value::Null)
+            }
+        }
+    }
+
+    async fn settle(&self) {
+        self.end_loads().await;
+    }
+
+    async fn collect(&self, evidence: &FailureEvidence) -> (String, String) {
+        self.evidence(evidence).await
+    }
+
+    async fn undo(&self) -> Result<Vec<Comparison>, StepError> {
+        self.end_loads().await;
+        let Some(keeper) = self.keeper.lock().await.take() else { return Ok(Vec::new()) };
+        keeper.finish(DRAIN).await.map_err(|error| refused(&error))
+    }
+}
+
+/// Tells the events of an undo.
+struct Teller(LabEvents);
+
+impl Progress for Teller {
+    fn doing(&self, what: &str) {
+        self.0.doing(what);
+    }
+
+    fn object(&self, change: Change, object: &ObjectRef) {
+        self.0.object(&change.to_string(), object);
+    }
+}
+
+fn cluster(error: &dyn std::error::Error) -> StepError {
+    StepError::Cluster(chain(error))
+}
+
+fn refused(error: &KeeperError) -> StepError {
+    match error {
+        KeeperError::Outside(_) | KeeperError::Secret(_) | KeeperError::Unplanned(_) => {
+            StepError::Invalid(chain(error))
+        }
+        other => StepError::Cluster(chain(other)),
+    }
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let text = inner.to_string();
+        if !words.contains(&text) {
+            words = format!("{words}: {text}");
+        }
+        cause = inner.source();
+    }
+    words
+}

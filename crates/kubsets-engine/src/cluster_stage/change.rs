@@ -1,0 +1,283 @@
+//! Operations that change the cluster: the undo is written down first, then the change is made.
+
+use std::time::Duration;
+
+use kube::api::DeleteParams;
+use kubsets_kube::{ApiError, Condition, During, ObjectRef, WaitError, wait_for, wait_for_rollout};
+use kubsets_lab::Operation;
+use kubsets_lab::operation::{Apply, Delete, Patch, Scale, Target};
+use kubsets_lab::plan::Plan;
+use kubsets_undo::{Entry, Remedy, object};
+use serde_json::{Value, json};
+
+use super::{ClusterStage, chain, cluster, pod, refused};
+use crate::stage::StepError;
+
+/// Fields of a manifest that are not content of their own.
+const NO_CONTENT: [&str; 4] = ["apiVersion", "kind", "metadata", "status"];
+/// Annotation by which a restart changes a pod template.
+const RESTARTED: &str = "kubsets.dev/restarted-at";
+
+impl ClusterStage<'_> {
+    async fn record(&self, entry: Entry) -> Result<(), StepError> {
+        let keeper = self.keeper.lock().await;
+        let keeper = keeper.as_ref().ok_or_else(|| StepError::Cluster("the journal is closed".into()))?;
+        keeper.record([entry]).await.map_err(|error| refused(&error))
+    }
+
+    async fn read(&self, target: &ObjectRef) -> Result<Option<Value>, StepError> {
+        object::read(&self.access, target).await.map_err(|error| cluster(&error))
+    }
+
+    async fn read_existing(&self, target: &ObjectRef) -> Result<Value, StepError> {
+        let found = self.read(target).await?;
+        found.ok_or_else(|| {
+            StepError::Invalid(format!("{target} does not exist in namespace {}", self.namespace))
+        })
+    }
+
+    /// Makes or changes objects; waits until workloads run and Jobs have succeeded if asked.
+    pub(super) async fn apply(&self, apply: &Apply, timeout: Duration) -> Result<Value, StepError> {
+        let mut applied = Vec::with_capacity(apply.objects.len());
+        for manifest in &apply.objects {
+            let manifest = self.ours(manifest);
+            let target = object::reference(&manifest);
+            let before = self.read(&target).await?;
+            match &before {
+                None => self.record(Entry::delete(target.clone())).await?,
+                Some(before) => {
+                    for field in content(&manifest) {
+                        self.record(Entry::restore(target.clone(), &format!("/{field}"), before)).await?;
+                    }
+                }
+            }
+            object::apply(&self.access, &manifest).await.map_err(|error| cluster(&error))?;
+            self.events.object(if before.is_none() { "created" } else { "changed" }, &target);
+            applied.push(target);
+        }
+        if apply.ready {
+            for target in &applied {
+                self.wait_until_ready(target, timeout).await?;
+            }
+        }
+        let names: Vec<String> = applied.iter().map(ToString::to_string).collect();
+        Ok(json!({"objects": names, "summary": names.join(", ")}))
+    }
+
+    /// The manifest in the lab's namespace, marked as made by this run.
+    fn ours(&self, manifest: &Value) -> Value {
+        let mut manifest = manifest.clone();
+        manifest["metadata"]["namespace"] = self.namespace.clone().into();
+        for (name, value) in kubsets_undo::run_labels(&self.run, Some(&self.plan.lab), "subject") {
+            manifest["metadata"]["labels"][name] = value.into();
+        }
+        manifest
+    }
+
+    async fn wait_until_ready(&self, target: &ObjectRef, timeout: Duration) -> Result<(), StepError> {
+        self.events.doing(format!("waiting for {target}"));
+        match target.kind.as_str() {
+            "Deployment" | "StatefulSet" | "DaemonSet" => self.rolled_out(target, timeout).await,
+            "Job" => {
+                let ended = Condition::Or(vec![
+                    Condition::Status("Complete".into()),
+                    Condition::Status("Failed".into()),
+                ]);
+                let seen = wait_for(&self.access, target, &ended, timeout)
+                    .await
+                    .map_err(|error| not_there(&error))?;
+                if seen.seen.starts_with("Failed") {
+                    return Err(StepError::Failed(format!("{target}: {}", seen.seen)));
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) async fn rolled_out(&self, target: &ObjectRef, timeout: Duration) -> Result<(), StepError> {
+        wait_for_rollout(&self.access, target, timeout).await.map(|_| ()).map_err(|error| not_there(&error))
+    }
+
+    /// Merges a change into an object; every part that it touches is restored.
+    pub(super) async fn patch(&self, patch: &Patch) -> Result<Value, StepError> {
+        let target = self.object(&patch.object);
+        let before = self.read_existing(&target).await?;
+        for pointer in pointers(&patch.merge) {
+            self.record(Entry::restore(target.clone(), &pointer, &before)).await?;
+        }
+        object::patch(&self.access, &target, &patch.merge).await.map_err(|error| cluster(&error))?;
+        self.events.object("changed", &target);
+        Ok(json!({"object": target.to_string(), "summary": target.to_string()}))
+    }
+
+    /// Deletes an object, or pods that their controller makes again.
+    pub(super) async fn delete(&self, delete: &Delete, timeout: Duration) -> Result<Value, StepError> {
+        match (&delete.object, &delete.pods) {
+            (Some(target), _) => self.delete_object(target, delete, timeout).await,
+            (None, Some(selector)) => self.delete_pods(selector, delete).await,
+            (None, None) => Err(StepError::Invalid("delete names neither an object nor pods".into())),
+        }
+    }
+
+    async fn delete_object(
+        &self,
+        target: &Target,
+        delete: &Delete,
+        timeout: Duration,
+    ) -> Result<Value, StepError> {
+        let target = self.object(target);
+        let before = self.read_existing(&target).await?;
+        // What this run made itself is not made again.
+        let made_here = object::label(&before, kubsets_undo::RUN_LABEL) == Some(self.run.as_str());
+        if !made_here {
+            self.record(Entry::recreate(&before)).await?;
+        }
+        self.remove(&target, delete).await.map_err(|error| cluster(&error))?;
+        object::wait_gone(&self.access, &target, timeout)
+            .await
+            .map_err(|error| StepError::Timeout(chain(&error)))?;
+        self.events.object("removed", &target);
+        Ok(json!({"object": target.to_string(), "summary": target.to_string()}))
+    }
+
+    async fn remove(&self, target: &ObjectRef, delete: &Delete) -> Result<(), ApiError> {
+        let seconds = delete.grace.map(|grace| u32::try_from(grace.0.as_secs()).unwrap_or(u32::MAX));
+        let params = DeleteParams { grace_period_seconds: seconds, ..DeleteParams::background() };
+        let removed = target.api(&self.access).delete(&target.name, &params).await;
+        removed.map(|_| ()).during(|| format!("delete {target}"))
+    }
+
+    async fn delete_pods(&self, selector: &str, delete: &Delete) -> Result<Value, StepError> {
+        let found = pod::find(&self.access, &self.namespace, selector).await;
+        let found = found.map_err(|error| cluster(&error))?;
+        let wanted = delete.count.map_or(found.len(), |count| count as usize);
+        if found.len() < wanted || found.is_empty() {
+            return Err(StepError::Failed(format!(
+                "{} pods {selector} to delete, found {}",
+                wanted,
+                found.len()
+            )));
+        }
+        let mut names = Vec::with_capacity(wanted);
+        for one in found.iter().take(wanted) {
+            let name = pod::name(one);
+            if one.metadata.owner_references.as_ref().is_none_or(Vec::is_empty) {
+                return Err(StepError::Invalid(format!("no controller would make pod {name} again")));
+            }
+            let target = ObjectRef::namespaced("v1", "Pod", &self.namespace, &name);
+            self.remove(&target, delete).await.map_err(|error| cluster(&error))?;
+            self.events.object("removed", &target);
+            names.push(name);
+        }
+        let summary = names.join(", ");
+        Ok(json!({"pods": names, "summary": summary}))
+    }
+
+    /// Sets replicas.
+    pub(super) async fn scale(&self, scale: &Scale, timeout: Duration) -> Result<Value, StepError> {
+        let target = self.object(&scale.object);
+        let before = self.read_existing(&target).await?;
+        self.record(Entry::restore(target.clone(), "/spec/replicas", &before)).await?;
+        let change = json!({"spec": {"replicas": scale.replicas}});
+        object::patch(&self.access, &target, &change).await.map_err(|error| cluster(&error))?;
+        self.events.object("changed", &target);
+        if scale.ready {
+            self.rolled_out(&target, timeout).await?;
+        }
+        let from = before.pointer("/spec/replicas").cloned().unwrap_or(json!(1));
+        Ok(
+            json!({"from": from, "to": scale.replicas, "summary": format!("from {from} to {}", scale.replicas)}),
+        )
+    }
+
+    /// Restarts a workload and waits until it runs again.
+    pub(super) async fn restart(&self, target: &Target, timeout: Duration) -> Result<Value, StepError> {
+        let target = self.object(target);
+        let before = self.read_existing(&target).await?;
+        self.record(Entry::restore(target.clone(), "/spec/template", &before)).await?;
+        let now = jiff::Timestamp::now().to_string();
+        let change = json!({"spec": {"template": {"metadata": {"annotations": {RESTARTED: now}}}}});
+        object::patch(&self.access, &target, &change).await.map_err(|error| cluster(&error))?;
+        self.events.object("changed", &target);
+        let began = tokio::time::Instant::now();
+        self.rolled_out(&target, timeout).await?;
+        let seconds = began.elapsed().as_secs_f64();
+        Ok(json!({"seconds": seconds, "summary": format!("runs again after {seconds:.1} s")}))
+    }
+}
+
+/// What the undo of a plan may touch.
+pub(super) fn targets(plan: &Plan, namespace: &str) -> Vec<kubsets_undo::Target> {
+    let of = |target: &Target| {
+        ObjectRef::namespaced(target.group_version(), &target.kind, namespace, &target.name)
+    };
+    let mut targets = Vec::new();
+    for step in &plan.steps {
+        match &step.operation {
+            Operation::Apply(apply) => {
+                for manifest in &apply.objects {
+                    let object =
+                        ObjectRef { namespace: Some(namespace.to_owned()), ..object::reference(manifest) };
+                    // Whether the object is there is seen only when the step comes.
+                    targets.push(kubsets_undo::Target { object: object.clone(), remedy: Remedy::Delete });
+                    targets.push(kubsets_undo::Target { object, remedy: Remedy::Restore });
+                }
+            }
+            Operation::Patch(patch) => {
+                targets.push(kubsets_undo::Target { object: of(&patch.object), remedy: Remedy::Restore });
+            }
+            Operation::Scale(scale) => {
+                targets.push(kubsets_undo::Target { object: of(&scale.object), remedy: Remedy::Restore });
+            }
+            Operation::Rollout(rollout) => {
+                targets.push(kubsets_undo::Target { object: of(&rollout.restart), remedy: Remedy::Restore });
+            }
+            Operation::Delete(delete) => {
+                let object = delete.object.iter().map(of);
+                targets
+                    .extend(object.map(|object| kubsets_undo::Target { object, remedy: Remedy::Recreate }));
+            }
+            _ => {}
+        }
+    }
+    targets
+}
+
+fn not_there(error: &WaitError) -> StepError {
+    match error {
+        WaitError::Timeout { .. } => StepError::Failed(error.to_string()),
+        WaitError::Api(_) => StepError::Cluster(chain(error)),
+    }
+}
+
+/// Top-level fields of a manifest that an apply changes.
+fn content(manifest: &Value) -> Vec<String> {
+    let fields = manifest.as_object().into_iter().flatten();
+    fields.map(|(name, _)| name.clone()).filter(|name| !NO_CONTENT.contains(&name.as_str())).collect()
+}
+
+/// What a merge patch touches: its top-level fields, of the metadata one level deeper.
+fn pointers(merge: &Value) -> Vec<String> {
+    let fields = merge.as_object().into_iter().flatten();
+    fields
+        .flat_map(|(name, value)| match (name.as_str(), value.as_object()) {
+            ("metadata", Some(inner)) => inner.keys().map(|key| format!("/metadata/{key}")).collect(),
+            _ => vec![format!("/{name}")],
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_restores_what_it_touches_and_no_more() {
+        let merge = json!({"metadata": {"annotations": {"a": "b"}}, "spec": {"x": 1}});
+        assert_eq!(pointers(&merge), ["/metadata/annotations", "/spec"]);
+        let manifest =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}, "data": {}, "immutable": true});
+        assert_eq!(content(&manifest), ["data", "immutable"]);
+    }
+}

@@ -1,0 +1,157 @@
+//! Load as a step, in the foreground or beside the next steps.
+
+use std::time::Duration;
+
+use kubsets_lab::operation::Load;
+use kubsets_lab::plan::PlannedStep;
+use kubsets_load::{Generator, LoadReport, LoadSpec, Running, Schedule, Target, Tick};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{ClusterStage, chain};
+use crate::event::{LabEvent, LabEvents, LoadTick};
+use crate::stage::StepError;
+
+/// Time for requests under way once no more are planned.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// A load that goes on beside the next steps.
+pub(super) struct BackgroundLoad {
+    stop: CancellationToken,
+    task: JoinHandle<Result<Value, StepError>>,
+}
+
+impl ClusterStage<'_> {
+    /// Sends load. In the background the result comes from a wait for its end.
+    pub(super) async fn load(&self, step: &PlannedStep, load: &Load) -> Result<Value, StepError> {
+        let base = self.address(load.service.as_deref(), load.port).await?;
+        let name = step.name.clone();
+        let spec = spec(load, &base);
+        let length = load.length();
+        let running = Generator::start(spec).await.map_err(|error| StepError::Invalid(chain(&error)))?;
+        let stop = CancellationToken::new();
+        let work = watch(running, name.clone(), length, self.events.clone(), stop.clone());
+        if !load.background {
+            return work.await;
+        }
+        let task = tokio::spawn(work);
+        self.loads.lock().await.insert(name, BackgroundLoad { stop, task });
+        Ok(Value::Null)
+    }
+
+    /// Waits for the end of a load in the background; its report.
+    pub(super) async fn finished(&self, name: &str) -> Result<Value, StepError> {
+        let load = self.loads.lock().await.remove(name);
+        let load =
+            load.ok_or_else(|| StepError::Invalid(format!("no load {name} runs in the background")))?;
+        load.task.await.map_err(|error| StepError::Cluster(error.to_string()))?
+    }
+
+    /// Ends every load that is still running.
+    pub(super) async fn end_loads(&self) {
+        let loads = std::mem::take(&mut *self.loads.lock().await);
+        for (_, load) in loads {
+            load.stop.cancel();
+            let _ = load.task.await;
+        }
+    }
+}
+
+fn spec(load: &Load, base: &str) -> LoadSpec {
+    let mut target = Target::get(format!("{base}{}", load.path));
+    target.method.clone_from(&load.method);
+    target.headers = load.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    target.body = load.body.clone().unwrap_or_default();
+    let mut spec = LoadSpec::new(target.url.clone(), Schedule::constant(load.rate));
+    spec.targets = vec![target];
+    spec.connections = load.connections;
+    spec.timeout = load.timeout.0;
+    spec.drain = Some(DRAIN);
+    spec.duration = Some(load.length());
+    spec.limits.duration = load.length();
+    spec.limits.rate = spec.limits.rate.max(load.rate);
+    // The address is that of the cluster that the user named, not of a stranger.
+    let host = base.split("://").nth(1).unwrap_or_default();
+    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+    spec.allow_hosts.push(host.trim_matches(['[', ']']).to_owned());
+    spec
+}
+
+/// Tells every second, then gives the report.
+async fn watch(
+    mut running: Running,
+    name: String,
+    length: Duration,
+    events: LabEvents,
+    stop: CancellationToken,
+) -> Result<Value, StepError> {
+    let mut ticks = running.ticks();
+    let end = tokio::time::sleep(length + DRAIN + Duration::from_secs(10));
+    tokio::pin!(end);
+    let mut trouble = Vec::new();
+    let early = loop {
+        tokio::select! {
+            tick = ticks.next() => match tick {
+                Some(tick) => {
+                    let seen = seen(&name, &tick);
+                    trouble.push(seen.failed > 0);
+                    events.emit(LabEvent::Load(seen));
+                }
+                None => break false,
+            },
+            () = stop.cancelled() => break true,
+            () = &mut end => break true,
+        }
+    };
+    let report = if early { running.stop().await } else { running.wait().await };
+    let report = report.map_err(|error| StepError::Cluster(chain(&error)))?;
+    for reason in &report.validity.reasons {
+        events.emit(LabEvent::Warning { message: format!("load generator: {reason}") });
+    }
+    Ok(summary(&report, &trouble))
+}
+
+fn seen(name: &str, tick: &Tick) -> LoadTick {
+    let millis = |quantile: f64| tick.latencies.quantile(quantile).map(|d| d.as_secs_f64() * 1e3);
+    LoadTick {
+        load: name.to_owned(),
+        second: tick.second,
+        planned: tick.planned,
+        ok: tick.ok,
+        failed: tick.failed + tick.timed_out,
+        never_sent: tick.never_sent,
+        in_flight: tick.in_flight,
+        p50_ms: millis(0.5),
+        p99_ms: millis(0.99),
+    }
+}
+
+/// A report in the fields that expressions use.
+fn summary(report: &LoadReport, trouble: &[bool]) -> Value {
+    let counts = &report.accounting;
+    let percentiles = &report.total.corrected;
+    let availability = if counts.planned == 0 { 1.0 } else { counts.ok as f64 / counts.planned as f64 };
+    let longest = trouble.split(|failed| !failed).map(<[bool]>::len).max().unwrap_or(0);
+    json!({
+        "planned": counts.planned,
+        "ok": counts.ok,
+        "failed": counts.planned - counts.ok,
+        "errors": counts.failed,
+        "timedOut": counts.timed_out,
+        "neverSent": counts.never_sent,
+        "availability": availability,
+        "errorRate": 1.0 - availability,
+        "okPerSecond": report.ok_per_s,
+        "p50Ms": percentiles.p50,
+        "p90Ms": percentiles.p90,
+        "p99Ms": percentiles.p99,
+        "maxMs": percentiles.max,
+        "secondsWithFailures": trouble.iter().filter(|failed| **failed).count(),
+        "longestOutageSeconds": longest,
+        "valid": report.is_valid(),
+        "invalidReasons": report.validity.reasons,
+        "identity": report.identity,
+        "summary": format!("{} of {} ok, p99 {:.1} ms", counts.ok, counts.planned, percentiles.p99),
+    })
+}

@@ -1,0 +1,393 @@
+//! The step machine: needs, steady state, steps, expectations, undo, verdict.
+//!
+//! It decides and keeps accounts; what it decides is done by a [`Stage`]. Whatever happens after the
+//! stage has begun, the undo is carried out before the machine ends.
+
+mod judge;
+
+use std::time::Duration;
+
+use kubsets_lab::plan::{Plan, PlannedStep};
+use kubsets_lab::{Bindings, Operation};
+use kubsets_undo::LockState;
+use serde_json::{Map, Value};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::event::{LabEvent, LabEvents, When};
+use crate::outcome::{Checked, StepReport, StepStatus, UndoReport, Verdict, exit};
+use crate::presenter::Presenter;
+use crate::stage::{Stage, StepError};
+
+pub(crate) use judge::{bounded, check};
+
+/// Results kept under one name, in bytes of JSON.
+const LARGEST_RESULT: usize = 64 * 1024;
+
+/// Waiting has a limit of its own, which ends with a better message than the step's.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Why the machine stopped before the last expectation.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    pub(crate) verdict: Verdict,
+    pub(crate) exit_code: u8,
+    pub(crate) reason: String,
+}
+
+impl Stop {
+    fn new(verdict: Verdict, exit_code: u8, reason: impl Into<String>) -> Self {
+        Self { verdict, exit_code, reason: reason.into() }
+    }
+
+    fn of(error: &StepError, place: &str) -> Self {
+        let reason = if place.is_empty() { error.to_string() } else { format!("{place}: {error}") };
+        match error {
+            StepError::Failed(_) => Self::new(Verdict::Fail, exit::FAIL, reason),
+            StepError::Inconclusive(_) => Self::new(Verdict::Inconclusive, exit::INCONCLUSIVE, reason),
+            StepError::Unavailable(_) => Self::new(Verdict::Skipped, exit::SKIPPED, reason),
+            StepError::Invalid(_) => Self::new(Verdict::Error, exit::INVALID, reason),
+            StepError::Cluster(_) => Self::new(Verdict::Error, exit::CLUSTER, reason),
+            StepError::Timeout(_) => Self::new(Verdict::Error, exit::TIMEOUT, reason),
+        }
+    }
+}
+
+/// How the machine ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) stop: Stop,
+    pub(crate) steps: Vec<StepReport>,
+    pub(crate) steady_state: Vec<Checked>,
+    pub(crate) expectations: Vec<Checked>,
+    pub(crate) results: Map<String, Value>,
+    pub(crate) undo: Option<UndoReport>,
+}
+
+/// Carries out one plan.
+pub(crate) struct Machine<'a, S> {
+    plan: &'a Plan,
+    stage: &'a S,
+    events: LabEvents,
+    cancel: CancellationToken,
+    presenter: Option<&'a dyn Presenter>,
+    lock: Option<watch::Receiver<LockState>>,
+    steps: Vec<StepReport>,
+    steady_state: Vec<Checked>,
+    expectations: Vec<Checked>,
+    bindings: Bindings,
+}
+
+impl<'a, S: Stage> Machine<'a, S> {
+    pub(crate) fn new(
+        plan: &'a Plan,
+        stage: &'a S,
+        events: &LabEvents,
+        cancel: &CancellationToken,
+        presenter: Option<&'a dyn Presenter>,
+    ) -> Self {
+        let steps = plan.steps.iter().map(|step| StepReport {
+            name: step.name.clone(),
+            operation: step.operation.kind().into(),
+            status: StepStatus::NotRun,
+            began_seconds: None,
+            seconds: 0.0,
+            message: String::new(),
+        });
+        Self {
+            plan,
+            stage,
+            events: events.clone(),
+            cancel: cancel.clone(),
+            presenter,
+            lock: None,
+            steps: steps.collect(),
+            steady_state: Vec::new(),
+            expectations: Vec::new(),
+            bindings: plan.bindings(),
+        }
+    }
+
+    /// Runs to the end: a verdict, and everything as before.
+    pub(crate) async fn run(mut self) -> Ended {
+        let mut stop = match self.preflight().await {
+            Ok(()) => self.within_the_lease().await,
+            Err(stop) => return self.ended(stop, Some(UndoReport { equal: true, ..UndoReport::default() })),
+        };
+        let undo = self.undo(&mut stop).await;
+        if stop.verdict == Verdict::Pass
+            && let Err(unsteady) = self.steady(When::After).await
+        {
+            stop = unsteady;
+        }
+        self.ended(stop, undo)
+    }
+
+    fn ended(self, stop: Stop, undo: Option<UndoReport>) -> Ended {
+        let named = self.bindings.names().filter(|name| *name != "params");
+        let results =
+            named.filter_map(|name| Some((name.to_owned(), self.bindings.get(name)?.clone()))).collect();
+        Ended {
+            stop,
+            steps: self.steps,
+            steady_state: self.steady_state,
+            expectations: self.expectations,
+            results,
+            undo,
+        }
+    }
+
+    /// Needs and steady state; nothing is changed yet.
+    async fn preflight(&mut self) -> Result<(), Stop> {
+        let mut missing = Vec::new();
+        for requirement in &self.plan.requires {
+            let stage = self.stage;
+            let need = stage.check(requirement).await.map_err(|error| Stop::of(&error, "preflight"))?;
+            self.events.emit(LabEvent::Need {
+                need: need.need.clone(),
+                met: need.met,
+                detail: need.detail.clone(),
+            });
+            if !need.met {
+                missing.push(format!("{} is missing: {}", need.need, need.detail));
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Stop::new(Verdict::Skipped, exit::SKIPPED, missing.join("; ")))
+    }
+
+    async fn within_the_lease(&mut self) -> Stop {
+        match self.stage.begin().await {
+            Ok(lock) => self.lock = Some(lock),
+            Err(error) => return Stop::of(&error, "begin"),
+        }
+        let stop = match self.forward().await {
+            Ok(()) => Stop::new(Verdict::Pass, exit::PASS, self.praise()),
+            Err(stop) => stop,
+        };
+        self.stage.settle().await;
+        if matches!(stop.verdict, Verdict::Fail | Verdict::Error) {
+            for evidence in &self.plan.on_failure {
+                let (title, text) = self.stage.collect(evidence).await;
+                self.events.emit(LabEvent::Evidence { title, text });
+            }
+        }
+        stop
+    }
+
+    async fn forward(&mut self) -> Result<(), Stop> {
+        self.steady(When::Before).await.map_err(|stop| Stop {
+            verdict: Verdict::Skipped,
+            exit_code: exit::SKIPPED,
+            reason: format!("the cluster is not steady, nothing was tried: {}", stop.reason),
+        })?;
+        for step in &self.plan.steps {
+            self.step(step).await?;
+        }
+        self.expect()
+    }
+
+    fn praise(&self) -> String {
+        let count = self.expectations.len();
+        if count == 1 {
+            self.expectations[0].expected.clone()
+        } else {
+            format!("all {count} expectations held")
+        }
+    }
+
+    fn expect(&mut self) -> Result<(), Stop> {
+        for expectation in &self.plan.expect {
+            let checked = check(&expectation.name, &expectation.that, &self.bindings)
+                .map_err(|error| Stop::of(&error, &expectation.name))?;
+            self.events.emit(LabEvent::Expected(checked.clone()));
+            self.expectations.push(checked);
+        }
+        let broken: Vec<String> = self
+            .expectations
+            .iter()
+            .filter(|one| !one.held)
+            .map(|one| format!("{} ({})", one.expected, one.seen))
+            .collect();
+        if broken.is_empty() {
+            return Ok(());
+        }
+        Err(Stop::new(Verdict::Fail, exit::FAIL, format!("not so: {}", broken.join("; "))))
+    }
+
+    /// Looks at the steady state.
+    async fn steady(&mut self, when: When) -> Result<(), Stop> {
+        for probe in &self.plan.steady_state {
+            let place = format!("steady state, {}", probe.name);
+            let result = self
+                .perform(probe)
+                .await
+                .map_err(|stop| Stop { reason: format!("{place}: {}", stop.reason), ..stop })?;
+            let checked = self.that(probe, &result).map_err(|error| Stop::of(&error, &place))?;
+            let checked = checked.unwrap_or_else(|| Checked {
+                expected: probe.name.clone(),
+                seen: summary(&result),
+                held: true,
+            });
+            self.events.emit(LabEvent::Steady { when, checked: checked.clone() });
+            let held = checked.held;
+            let reason = format!("{place}: {}", checked.seen);
+            self.steady_state.push(checked);
+            if !held {
+                return Err(Stop::new(Verdict::Fail, exit::FAIL, reason));
+            }
+        }
+        Ok(())
+    }
+
+    async fn step(&mut self, step: &PlannedStep) -> Result<(), Stop> {
+        if let Some(presenter) = self.presenter {
+            let question = step.question.as_deref().unwrap_or_default();
+            let asked = presenter.ask(step.index + 1, &step.name, question);
+            tokio::select! {
+                () = asked => {}
+                () = self.cancel.cancelled() => return Err(aborted()),
+            }
+        }
+        let began = Instant::now();
+        self.steps[step.index].began_seconds = Some(self.events.seconds());
+        self.events.emit(LabEvent::StepBegan {
+            step: step.index + 1,
+            name: step.name.clone(),
+            operation: step.operation.kind().into(),
+            question: step.question.clone(),
+            timeout_seconds: step.timeout.0.as_secs_f64(),
+        });
+        let done = match self.perform(step).await {
+            Ok(result) => match self.that(step, &result) {
+                Ok(Some(checked)) if !checked.held => {
+                    let that = step.that.as_deref().unwrap_or_default();
+                    let reason = format!("{that} is not so: {}", checked.seen);
+                    Err((Stop::of(&StepError::Failed(reason), &step.name), result))
+                }
+                Ok(_) => Ok(result),
+                Err(error) => Err((Stop::of(&error, &step.name), result)),
+            },
+            Err(stop) => {
+                Err((Stop { reason: format!("{}: {}", step.name, stop.reason), ..stop }, Value::Null))
+            }
+        };
+        let (status, message, result) = match &done {
+            Ok(result) => (StepStatus::Passed, summary(result), result.clone()),
+            Err((stop, result)) => (StepStatus::Failed, stop.reason.clone(), result.clone()),
+        };
+        let result = bounded(result, LARGEST_RESULT);
+        let seconds = began.elapsed().as_secs_f64();
+        let report = &mut self.steps[step.index];
+        report.status = status;
+        report.seconds = seconds;
+        report.message.clone_from(&message);
+        if let Some(name) = &step.bind
+            && !result.is_null()
+        {
+            self.bindings.set(name, result.clone());
+        }
+        self.events.emit(LabEvent::StepEnded { step: step.index + 1, status, seconds, message, result });
+        done.map(|_| ()).map_err(|(stop, _)| stop)
+    }
+
+    /// Does a step or a probe within its time, unless the user or another terminal ends the run.
+    async fn perform(&mut self, step: &PlannedStep) -> Result<Value, Stop> {
+        if let Operation::Assert(assert) = &step.operation {
+            return self.assert(&step.name, &assert.that);
+        }
+        let stage = self.stage;
+        if matches!(step.operation, Operation::Canary(_)) {
+            // A canary hears of the end itself and goes back first; its future must not be dropped.
+            return stage.perform(step, &self.bindings).await.map_err(|error| Stop::of(&error, ""));
+        }
+        let limit = step.timeout.0 + GRACE;
+        let lock = self.lock.clone();
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Err(aborted()),
+            why = lost(lock) => Err(why),
+            done = tokio::time::timeout(limit, stage.perform(step, &self.bindings)) => match done {
+                Ok(result) => result.map_err(|error| Stop::of(&error, "")),
+                Err(_) => {
+                    Err(Stop::of(&StepError::Timeout(format!("no end within {}", step.timeout)), ""))
+                }
+            },
+        }
+    }
+
+    fn assert(&self, name: &str, expressions: &[String]) -> Result<Value, Stop> {
+        for that in expressions {
+            let checked = check(name, that, &self.bindings).map_err(|error| Stop::of(&error, that))?;
+            if !checked.held {
+                let reason = format!("{that} is not so: {}", checked.seen);
+                return Err(Stop::new(Verdict::Fail, exit::FAIL, reason));
+            }
+        }
+        Ok(Value::Bool(true))
+    }
+
+    fn that(&self, step: &PlannedStep, result: &Value) -> Result<Option<Checked>, StepError> {
+        let Some(that) = &step.that else { return Ok(None) };
+        check(&step.name, that, &self.bindings.with("result", result.clone())).map(Some)
+    }
+
+    async fn undo(&mut self, stop: &mut Stop) -> Option<UndoReport> {
+        let began = Instant::now();
+        match self.stage.undo().await {
+            Ok(comparisons) => {
+                let equal = comparisons.iter().all(|one| one.equal);
+                let report = UndoReport { seconds: began.elapsed().as_secs_f64(), comparisons, equal };
+                self.events.emit(LabEvent::Undone(report.clone()));
+                Some(report)
+            }
+            Err(error) => {
+                stop.reason = format!("{}; the undo failed: {error}", stop.reason);
+                None
+            }
+        }
+    }
+}
+
+fn aborted() -> Stop {
+    Stop::new(Verdict::Aborted, exit::INTERRUPTED, "a user ended the run")
+}
+
+/// Resolves when the run must end because of its Lease.
+async fn lost(lock: Option<watch::Receiver<LockState>>) -> Stop {
+    let Some(mut lock) = lock else { return std::future::pending().await };
+    loop {
+        match lock.borrow_and_update().clone() {
+            LockState::Held => {}
+            LockState::AbortWanted(who) => {
+                return Stop::new(Verdict::Aborted, exit::INTERRUPTED, format!("{who} asked for an end"));
+            }
+            LockState::Lost(why) => return Stop::new(Verdict::Error, exit::CLUSTER, why),
+        }
+        if lock.changed().await.is_err() {
+            return Stop::new(Verdict::Error, exit::CLUSTER, "the lease is no longer renewed");
+        }
+    }
+}
+
+/// A result in a few words.
+fn summary(result: &Value) -> String {
+    if let Some(text) = result.get("summary").and_then(Value::as_str) {
+        return text.to_owned();
+    }
+    match result {
+        Value::Null | Value::Bool(true) => String::new(),
+        Value::Object(all) => {
+            let plain = all.iter().filter(|(_, value)| !value.is_object() && !value.is_array());
+            let words: Vec<String> = plain.take(4).map(|(name, value)| format!("{name} {value}")).collect();
+            words.join(", ").chars().take(160).collect()
+        }
+        other => other.to_string().chars().take(160).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

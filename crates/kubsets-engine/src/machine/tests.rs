@@ -1,0 +1,196 @@
+//! The machine on a stage that is a fake.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use kubsets_lab::{FailureEvidence, LabSource, Requirement, Values};
+use kubsets_undo::{RunId, StateDir};
+use serde_json::json;
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::*;
+use crate::outcome::{Comparison, Outcome};
+use crate::run::{Setting, run};
+use crate::stage::Need;
+
+/// A stage that answers from a table of results by step names.
+#[derive(Default)]
+struct FakeStage {
+    results: BTreeMap<&'static str, Result<Value, fn(String) -> StepError>>,
+    missing: bool,
+    dirty: bool,
+    hang: Option<&'static str>,
+    calls: Mutex<Vec<String>>,
+}
+
+impl FakeStage {
+    fn note(&self, what: impl Into<String>) {
+        self.calls.lock().unwrap().push(what.into());
+    }
+}
+
+impl Stage for &FakeStage {
+    async fn check(&self, _: &Requirement) -> Result<Need, StepError> {
+        Ok(Need {
+            met: !self.missing,
+            need: "metrics-server".into(),
+            detail: "`kubectl kubsets up` brings it".into(),
+        })
+    }
+
+    async fn begin(&self) -> Result<watch::Receiver<LockState>, StepError> {
+        self.note("begin");
+        let (sender, receiver) = watch::channel(LockState::Held);
+        // The Lease is held for as long as the test runs.
+        std::mem::forget(sender);
+        Ok(receiver)
+    }
+
+    async fn perform(&self, step: &PlannedStep, _: &Bindings) -> Result<Value, StepError> {
+        self.note(step.name.clone());
+        if self.hang == Some(step.name.as_str()) {
+            std::future::pending::<()>().await;
+        }
+        match self.results.get(step.name.as_str()) {
+            Some(Ok(value)) => Ok(value.clone()),
+            Some(Err(make)) => Err(make("as told".into())),
+            None => Ok(json!({"status": 200})),
+        }
+    }
+
+    async fn settle(&self) {}
+
+    async fn collect(&self, _: &FailureEvidence) -> (String, String) {
+        self.note("collect");
+        ("events".into(), "none".into())
+    }
+
+    async fn undo(&self) -> Result<Vec<Comparison>, StepError> {
+        self.note("undo");
+        let object = kubsets_kube::ObjectRef::namespaced("v1", "ConfigMap", "shop", "x");
+        Ok(vec![Comparison { object, pointer: None, before: None, after: None, equal: !self.dirty }])
+    }
+}
+
+const LAB: &str = "\
+apiVersion: kubsets.dev/v1alpha1
+kind: Lab
+metadata: {name: x, family: chaos, level: 1, minutes: 1}
+spec:
+  question: Does it hold?
+  requires: [{component: metrics-server}]
+  steadyState:
+    - {name: answers, http: {path: /healthz}, that: result.status == 200}
+  steps:
+    - {name: first, as: first, http: {path: /a}}
+    - {name: second, as: second, http: {path: /b}}
+  expect:
+    - {name: no request failed, that: second.failed == 0}
+  onFailure: [{events: {}}]
+";
+
+fn plan(text: &str) -> Plan {
+    let source = LabSource { lab_yaml: text.to_owned(), ..LabSource::default() };
+    Plan::new(&source, &Values::new()).unwrap()
+}
+
+async fn outcome(stage: &FakeStage, cancel: &CancellationToken) -> Outcome {
+    let folder = tempfile::tempdir().unwrap();
+    let state = StateDir::at(folder.path());
+    let (listener, _events) = unbounded_channel();
+    let setting = Setting {
+        run: RunId::generate(),
+        namespace: "shop".into(),
+        state: &state,
+        listener,
+        cancel,
+        presenter: None,
+    };
+    run(&plan(LAB), setting, |_| stage).await
+}
+
+fn stage(second: Value) -> FakeStage {
+    FakeStage { results: BTreeMap::from([("second", Ok(second))]), ..FakeStage::default() }
+}
+
+#[tokio::test]
+async fn all_expectations_held_is_a_pass() {
+    let stage = stage(json!({"failed": 0}));
+    let outcome = outcome(&stage, &CancellationToken::new()).await;
+    assert_eq!((outcome.verdict, outcome.exit_code), (Verdict::Pass, 0), "{}", outcome.reason);
+    assert_eq!(outcome.reason, "no request failed");
+    assert_eq!(*stage.calls.lock().unwrap(), ["begin", "answers", "first", "second", "undo", "answers"]);
+    assert_eq!(outcome.steady_state.len(), 2);
+    assert_eq!(outcome.results["second"]["failed"], 0);
+}
+
+#[tokio::test]
+async fn a_broken_expectation_fails_with_what_was_seen_and_evidence_before_the_undo() {
+    let stage = stage(json!({"failed": 3}));
+    let outcome = outcome(&stage, &CancellationToken::new()).await;
+    assert_eq!((outcome.verdict, outcome.exit_code), (Verdict::Fail, 1));
+    assert_eq!(outcome.reason, "not so: no request failed (second.failed is 3)");
+    let calls = stage.calls.lock().unwrap().clone();
+    assert_eq!(calls[calls.len() - 2..], ["collect", "undo"]);
+}
+
+#[tokio::test]
+async fn a_failed_step_stops_the_steps_and_is_undone() {
+    let mut stage = stage(json!({}));
+    stage.results.insert("first", Err(StepError::Failed));
+    let outcome = outcome(&stage, &CancellationToken::new()).await;
+    assert_eq!((outcome.verdict, outcome.exit_code), (Verdict::Fail, 1));
+    assert_eq!(outcome.reason, "first: as told");
+    assert_eq!(outcome.steps[1].status, StepStatus::NotRun);
+    assert!(stage.calls.lock().unwrap().contains(&"undo".to_owned()));
+}
+
+#[tokio::test]
+async fn a_missing_need_skips_before_anything_begins() {
+    let stage = FakeStage { missing: true, ..FakeStage::default() };
+    let outcome = outcome(&stage, &CancellationToken::new()).await;
+    assert_eq!((outcome.verdict, outcome.exit_code), (Verdict::Skipped, 4));
+    assert!(outcome.reason.contains("`kubectl kubsets up`"), "{}", outcome.reason);
+    assert!(stage.calls.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_unsteady_cluster_skips_and_undoes_what_began() {
+    let mut stage = stage(json!({"failed": 0}));
+    stage.results.insert("answers", Ok(json!({"status": 503})));
+    let outcome = outcome(&stage, &CancellationToken::new()).await;
+    assert_eq!((outcome.verdict, outcome.exit_code), (Verdict::Skipped, 4));
+    assert!(outcome.reason.contains("result.status is 503"), "{}", outcome.reason);
+    assert_eq!(*stage.calls.lock().unwrap(), ["begin", "answers", "undo"]);
+}
+
+#[tokio::test]
+async fn an_expression_that_cannot_be_evaluated_is_an_error_of_the_lab() {
+    let stage = stage(json!({"status": 1}));
+    let outcome = outcome(&stage, &CancellationToken::new()).await;
+    assert_eq!((outcome.verdict, outcome.exit_code), (Verdict::Error, 2), "{}", outcome.reason);
+}
+
+#[tokio::test]
+async fn a_cancelled_run_is_undone() {
+    let stage = FakeStage { hang: Some("first"), ..FakeStage::default() };
+    let cancel = CancellationToken::new();
+    let (outcome, ()) = tokio::join!(outcome(&stage, &cancel), async {
+        while !stage.calls.lock().unwrap().contains(&"first".to_owned()) {
+            tokio::task::yield_now().await;
+        }
+        cancel.cancel();
+    });
+    assert_eq!((outcome.verdict, outcome.exit_code), (Verdict::Aborted, 130));
+    assert_eq!(stage.calls.lock().unwrap().last().unwrap(), "undo");
+}
+
+#[tokio::test]
+async fn what_is_not_as_before_has_its_own_exit_code_and_command() {
+    let mut stage = stage(json!({"failed": 0}));
+    stage.dirty = true;
+    let outcome = outcome(&stage, &CancellationToken::new()).await;
+    assert_eq!((outcome.verdict, outcome.exit_code), (Verdict::Pass, 7));
+    assert!(outcome.reason.contains("not as before: ConfigMap x"), "{}", outcome.reason);
+    assert!(outcome.cleanup_command.unwrap().starts_with("kubectl kubsets lab clean "));
+}

@@ -1,0 +1,99 @@
+//! `lab`, and the families of labs: experiments that end in a verdict with evidence.
+
+mod catalog;
+mod clean;
+mod follow;
+mod lint;
+mod new;
+mod outcome;
+mod plan;
+mod run;
+mod status;
+
+use crate::app::App;
+use crate::ui::{ExitCode, Failure};
+
+/// Arguments of `lab`: every family.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Arguments of a family: the same verbs, for its labs.
+#[derive(clap::Args, Debug)]
+pub(crate) struct FamilyArgs {
+    #[command(subcommand)]
+    command: Verb,
+}
+
+/// What can be done with labs of one family or of all.
+#[derive(clap::Subcommand, Debug)]
+enum Verb {
+    /// List the labs
+    List(catalog::Folder),
+    /// Show the question, the steps and the expectations of a lab
+    Show(catalog::Choice),
+    /// Say exactly what a run would do, how long it takes and what it changes; change nothing
+    Plan(plan::Args),
+    /// Run a lab to its verdict, and undo everything
+    #[command(after_help = "\
+Exit codes: 0 pass, 1 fail, 2 invalid lab, 3 inconclusive, 4 skipped, 5 cluster, 6 timeout, 7 undo incomplete,
+            130 aborted.")]
+    Run(run::Args),
+    /// Show runs that are under way and how the last one ended
+    Status,
+    /// Finish the undo of runs that were killed
+    Clean(clean::Args),
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum Command {
+    #[command(flatten)]
+    Verb(Verb),
+    /// Check lab files without a cluster: folders, a file, or - for standard input
+    Lint(lint::Args),
+    /// Make the folder of a new lab
+    New(new::Args),
+}
+
+/// Runs a lab command of any family.
+///
+/// # Errors
+/// What the command returns.
+pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
+    match args.command {
+        Command::Verb(verb) => act(app, None, verb).await,
+        Command::Lint(args) => lint::run(app, &args),
+        Command::New(args) => new::run(app, &args),
+    }
+}
+
+/// Runs a command of one family.
+///
+/// # Errors
+/// What the command returns.
+pub(crate) async fn run_family(app: &App, family: &str, args: FamilyArgs) -> anyhow::Result<ExitCode> {
+    act(app, Some(family), args.command).await
+}
+
+async fn act(app: &App, family: Option<&str>, verb: Verb) -> anyhow::Result<ExitCode> {
+    match verb {
+        Verb::List(folder) => catalog::list(app, family, &folder),
+        Verb::Show(choice) => catalog::show(app, family, &choice),
+        Verb::Plan(args) => plan::run(app, family, &args),
+        Verb::Run(args) => run::run(app, family, args).await,
+        Verb::Status => status::run(app).await,
+        Verb::Clean(args) => clean::run(app, &args).await,
+    }
+}
+
+/// Refuses a command that changes something in read-only mode.
+fn refuse_read_only(app: &App, command: &str) -> anyhow::Result<()> {
+    if app.global.read_only {
+        return Err(Failure::usage(format!("`{command}` changes the cluster, and --read-only forbids that"))
+            .with_hint("`kubectl kubsets lab plan LAB` shows what a run would do")
+            .into());
+    }
+    Ok(())
+}

@@ -1,0 +1,219 @@
+//! The labs inside this binary and in a folder on disk.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap_complete::CompletionCandidate;
+use kubsets_lab::{Lab, LabSource, Values};
+
+use crate::app::App;
+use crate::assets::{self, Labs};
+use crate::ui::{ExitCode, Failure, Format, Style, Table, Tone};
+
+/// Largest file of a lab that is read.
+const LARGEST: u64 = 1 << 20;
+
+/// Where labs come from.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub(super) struct Folder {
+    /// Folder with more labs, as FAMILY/NAME/lab.yaml
+    #[arg(long, value_name = "FOLDER", env = "KUBSETS_LABS_DIR", value_hint = clap::ValueHint::DirPath)]
+    labs_dir: Option<PathBuf>,
+}
+
+/// One lab.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct Choice {
+    /// Name of the lab, with its family where there are several of this name
+    #[arg(value_name = "LAB", add = clap_complete::ArgValueCandidates::new(candidates))]
+    lab: String,
+
+    #[command(flatten)]
+    folder: Folder,
+}
+
+/// The labs inside this binary.
+pub(super) fn embedded() -> Vec<LabSource> {
+    let files: Vec<(String, String)> = assets::paths::<Labs>()
+        .into_iter()
+        .filter_map(|path| Some((path.clone(), assets::text::<Labs>(&path)?)))
+        .collect();
+    LabSource::all(files.iter().map(|(path, text)| (path.as_str(), text.as_str())))
+}
+
+/// The labs in a folder.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn from_folder(folder: &Path) -> anyhow::Result<Vec<LabSource>> {
+    let files = texts(folder)?;
+    Ok(LabSource::all(files.iter().map(|(path, text)| (path.as_str(), text.as_str()))))
+}
+
+/// Texts below a folder by their paths; what is no text, or too large for a lab, is left out.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub(super) fn texts(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        let entries = std::fs::read_dir(&next).with_context(|| next.display().to_string())?;
+        for entry in entries {
+            let path = entry?.path();
+            if path.is_dir() {
+                // Family, lab and one folder in it: nothing lies deeper.
+                if path.strip_prefix(folder).is_ok_and(|below| below.components().count() <= 3) {
+                    folders.push(path);
+                }
+            } else if path.metadata().is_ok_and(|meta| meta.len() <= LARGEST)
+                && let Ok(text) = std::fs::read_to_string(&path)
+                && let Ok(below) = path.strip_prefix(folder)
+            {
+                found.push((below.to_string_lossy().into_owned(), text));
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn all(folder: &Folder) -> anyhow::Result<Vec<LabSource>> {
+    let mut labs = embedded();
+    if let Some(folder) = &folder.labs_dir {
+        let more = from_folder(folder)?;
+        labs.retain(|lab| more.iter().all(|other| other.folder != lab.folder));
+        labs.extend(more);
+        labs.sort_by(|a, b| a.folder.cmp(&b.folder));
+    }
+    Ok(labs)
+}
+
+fn of_family<'a>(labs: &'a [LabSource], family: Option<&str>) -> Vec<&'a LabSource> {
+    let belongs = |lab: &&LabSource| family.is_none_or(|family| lab.folder.split('/').next() == Some(family));
+    labs.iter().filter(belongs).collect()
+}
+
+/// The lab that was chosen.
+///
+/// # Errors
+/// When there is none of this name, or several.
+pub(super) fn find(family: Option<&str>, choice: &Choice) -> anyhow::Result<LabSource> {
+    let labs = all(&choice.folder)?;
+    let labs = of_family(&labs, family);
+    let wanted = choice.lab.as_str();
+    let fits = |lab: &&&LabSource| lab.folder == wanted || lab.folder.rsplit('/').next() == Some(wanted);
+    let mut found = labs.iter().filter(fits);
+    match (found.next(), found.next()) {
+        (Some(lab), None) => Ok((*lab).clone()),
+        (Some(a), Some(b)) => Err(Failure::usage(format!("`{wanted}` is {} or {}", a.folder, b.folder))
+            .with_hint("say which")
+            .into()),
+        _ => {
+            let names: Vec<&str> = labs.iter().map(|lab| lab.folder.as_str()).collect();
+            let near = kubsets_kube::nearest(wanted, names.iter().copied());
+            let near = if near.is_empty() { names.join(", ") } else { near.join(", ") };
+            Err(Failure::usage(format!("there is no lab `{wanted}`"))
+                .with_hint(format!("did you mean {near}? `kubectl kubsets lab list` shows all"))
+                .into())
+        }
+    }
+}
+
+/// Names with their questions, for completion.
+fn candidates() -> Vec<CompletionCandidate> {
+    let candidate = |source: &LabSource| {
+        let question = source.parse(&Values::new()).map(|lab| lab.spec.question).unwrap_or_default();
+        CompletionCandidate::new(source.folder.clone()).help(Some(question.into()))
+    };
+    embedded().iter().map(candidate).collect()
+}
+
+/// Prints the labs.
+pub(super) fn list(app: &App, family: Option<&str>, folder: &Folder) -> anyhow::Result<ExitCode> {
+    let sources = all(folder)?;
+    let labs: Vec<Lab> =
+        of_family(&sources, family).into_iter().map(|source| parse(source)).collect::<Result<_, _>>()?;
+    app.ui.emit("LabList", &labs, |style| {
+        let mut table = Table::new(["LAB", "LEVEL", "MINUTES", "QUESTION"]).right([1, 2]);
+        for lab in &labs {
+            table.row([
+                lab.full_name().into(),
+                lab.metadata.level.to_string().into(),
+                lab.metadata.minutes.to_string().into(),
+                lab.spec.question.trim().to_owned().into(),
+            ]);
+        }
+        table.render(style)
+    })?;
+    if app.ui.format() == Format::Table {
+        app.ui.hint("`kubectl kubsets lab show LAB`, then `kubectl kubsets lab run LAB`");
+    }
+    Ok(ExitCode::Success)
+}
+
+fn parse(source: &LabSource) -> anyhow::Result<Lab> {
+    source.parse(&Values::new()).with_context(|| format!("{}/lab.yaml", source.folder))
+}
+
+/// Prints one lab.
+pub(super) fn show(app: &App, family: Option<&str>, choice: &Choice) -> anyhow::Result<ExitCode> {
+    let lab = parse(&find(family, choice)?)?;
+    app.ui.emit("Lab", &lab, |style| describe(&lab, style))?;
+    Ok(ExitCode::Success)
+}
+
+fn describe(lab: &Lab, style: Style) -> String {
+    let meta = &lab.metadata;
+    let mut text = format!(
+        "{}  (level {}, about {} min)\n{}\n",
+        style.paint(Tone::Strong, &lab.full_name()),
+        meta.level,
+        meta.minutes,
+        lab.spec.question.trim()
+    );
+    if !lab.spec.params.is_empty() {
+        append!(text, "\n{}\n", style.paint(Tone::Strong, "Parameters (--set NAME=VALUE)"));
+        let mut table = Table::new(["NAME", "DEFAULT", "ABOUT"]).indent(2);
+        for (name, param) in &lab.spec.params {
+            table.row([name.clone().into(), param.default.clone().into(), param.about.clone().into()]);
+        }
+        text.push_str(&table.render(style));
+    }
+    append!(text, "\n{}\n", style.paint(Tone::Strong, "Steps"));
+    let mut table = Table::new(["", "STEP", "OPERATION"]).indent(2).right([0]);
+    for (index, step) in lab.spec.steps.iter().enumerate() {
+        let kind = step.operation().map(|operation| operation.kind()).unwrap_or_default();
+        table.row([(index + 1).to_string().into(), step.name.clone().into(), kind.into()]);
+    }
+    text.push_str(&table.render(style));
+    append!(text, "\n{}\n", style.paint(Tone::Strong, "What should come out"));
+    for expectation in &lab.spec.expect {
+        append!(text, "  {}\n    {}\n", expectation.name, style.paint(Tone::Dim, &expectation.that));
+    }
+    append!(text, "\n{}\n", style.paint(Tone::Hint, &format!("kubectl kubsets lab run {}", lab.full_name())));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kubsets_lab::lint::lint;
+
+    #[test]
+    fn every_lab_inside_passes_its_own_lint() {
+        let labs = embedded();
+        assert!(labs.len() >= 9, "{} labs", labs.len());
+        for lab in &labs {
+            assert_eq!(lint(lab, &Values::new()), [], "{}", lab.folder);
+        }
+    }
+
+    #[test]
+    fn an_unknown_lab_names_others() {
+        let choice = Choice { lab: "pod-kil".into(), folder: Folder::default() };
+        let error = find(None, &choice).expect_err("does not exist");
+        let failure = error.downcast_ref::<Failure>().expect("is one");
+        assert!(failure.hints().iter().any(|hint| hint.contains("chaos/pod-kill")), "{:?}", failure.hints());
+    }
+}

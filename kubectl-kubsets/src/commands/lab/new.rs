@@ -1,0 +1,49 @@
+//! `lab new`: the folder of a lab that can be filled in.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+
+use crate::app::App;
+use crate::ui::{ExitCode, Failure};
+
+/// Arguments of `lab new`.
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// Family and name, such as chaos/slow-disk
+    #[arg(value_name = "FAMILY/NAME")]
+    lab: String,
+
+    /// Folder of labs to put it in
+    #[arg(long, value_name = "FOLDER", default_value = "labs", value_hint = clap::ValueHint::DirPath)]
+    dir: PathBuf,
+}
+
+/// Makes the folder; an existing one is left alone.
+///
+/// # Errors
+/// When the name is none, or the folder is there already or cannot be made.
+pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
+    let made = kubsets_lab::scaffold::scaffold(&args.lab).map_err(|error| {
+        Failure::usage(error.to_string()).with_hint("for example `kubectl kubsets lab new chaos/slow-disk`")
+    })?;
+    let folder = args.dir.join(&args.lab);
+    if folder.exists() {
+        return Err(Failure::usage(format!("{} is there already", folder.display())).into());
+    }
+    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    let mut texts = vec![(kubsets_lab::LAB_FILE.to_owned(), made.lab_yaml)];
+    texts.extend(made.files);
+    for (name, text) in texts {
+        let path = folder.join(&name);
+        std::fs::write(&path, text).with_context(|| path.display().to_string())?;
+    }
+    app.ui.data(&format!("{}\n", folder.display()));
+    app.ui.hint(format!(
+        "fill it in, then `kubectl kubsets lab lint {0}` and `kubectl kubsets lab run {1} --labs-dir {2}`",
+        folder.display(),
+        args.lab,
+        args.dir.display()
+    ));
+    Ok(ExitCode::Success)
+}

@@ -1,0 +1,79 @@
+//! `lab plan`: exactly what a run would do.
+
+use kubsets_lab::plan::Plan;
+
+use super::catalog;
+use crate::app::App;
+use crate::ui::{ExitCode, Style, Table, Tone};
+
+/// Values for parameters.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct Values {
+    /// Value of one of the lab's parameters
+    #[arg(long, value_name = "NAME=VALUE", value_parser = crate::cli::values::parse_assignment)]
+    set: Vec<(String, String)>,
+}
+
+/// Arguments of `lab plan`.
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    #[command(flatten)]
+    choice: catalog::Choice,
+
+    #[command(flatten)]
+    values: Values,
+}
+
+/// The plans of a lab, one for each combination of its matrix.
+///
+/// # Errors
+/// When there is no such lab, or it or a value is not valid.
+pub(super) fn make(
+    family: Option<&str>,
+    choice: &catalog::Choice,
+    values: &Values,
+) -> anyhow::Result<Vec<Plan>> {
+    let source = catalog::find(family, choice)?;
+    let given: kubsets_lab::Values = values.set.iter().cloned().collect();
+    let lab = source.parse(&given)?;
+    Ok(lab.variants(&given)?.iter().map(|values| Plan::new(&source, values)).collect::<Result<_, _>>()?)
+}
+
+/// Prints the plan; nothing is changed, no cluster is needed.
+pub(super) fn run(app: &App, family: Option<&str>, args: &Args) -> anyhow::Result<ExitCode> {
+    for plan in make(family, &args.choice, &args.values)? {
+        app.ui.emit("LabPlan", &plan, |style| describe(&plan, style))?;
+    }
+    Ok(ExitCode::Success)
+}
+
+/// A plan in one line.
+pub(super) fn sentence(plan: &Plan) -> String {
+    format!(
+        "{}: about {:.0} s, at most {:.0} s; {}",
+        plan.lab, plan.usual_seconds, plan.longest_seconds, plan.blast_radius.summary
+    )
+}
+
+fn describe(plan: &Plan, style: Style) -> String {
+    let mut text = format!("{}\n{}\n", style.paint(Tone::Strong, &sentence(plan)), plan.question.trim());
+    append!(text, "\n{}\n", style.paint(Tone::Strong, "Steps"));
+    let mut table = Table::new(["", "STEP", "OPERATION", "AT MOST", "CHANGES"]).indent(2).right([0, 3]);
+    for step in &plan.steps {
+        let changes: Vec<String> = step.changes.iter().map(|change| change.target.clone()).collect();
+        table.row([
+            (step.index + 1).to_string().into(),
+            step.name.clone().into(),
+            step.operation.kind().into(),
+            step.timeout.to_string().into(),
+            changes.join(", ").into(),
+        ]);
+    }
+    text.push_str(&table.render(style));
+    append!(text, "\n{}\n", style.paint(Tone::Strong, "What should come out"));
+    for expectation in &plan.expect {
+        append!(text, "  {}\n", expectation.name);
+    }
+    append!(text, "\n  {} requests, plan {}\n", plan.requests, &plan.hash[..12]);
+    text
+}

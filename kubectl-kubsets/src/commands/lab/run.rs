@@ -1,0 +1,134 @@
+//! `lab run`: carries out a plan, shows it, tells the verdict.
+
+use std::io::IsTerminal as _;
+use std::pin::Pin;
+
+use kubsets_engine::{ClusterStage, Presenter, Setting, World};
+use kubsets_undo::{RunId, StateDir};
+use tokio::sync::mpsc::unbounded_channel;
+use tokio_util::sync::CancellationToken;
+
+use super::{catalog, follow, outcome, plan, refuse_read_only};
+use crate::app::App;
+use crate::entrance;
+use crate::signals;
+use crate::ui::{ExitCode, Failure, Printer, Risk};
+
+/// Arguments of `lab run`.
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    #[command(flatten)]
+    choice: catalog::Choice,
+
+    #[command(flatten)]
+    values: plan::Values,
+
+    /// Wait for Enter before each step and show its question: for a presentation
+    #[arg(long)]
+    step: bool,
+}
+
+/// Runs a lab to its verdict, once for each combination of its matrix.
+///
+/// # Errors
+/// When the lab is not valid, or there is no cluster.
+pub(super) async fn run(app: &App, family: Option<&str>, args: Args) -> anyhow::Result<ExitCode> {
+    refuse_read_only(app, "lab run")?;
+    let plans = plan::make(family, &args.choice, &args.values)?;
+    if args.step && !std::io::stdin().is_terminal() {
+        return Err(Failure::usage("--step waits for a key, and there is no terminal").into());
+    }
+    let access = app.stack_access().await?;
+    app.ui.message(access.facts().to_string());
+    for plan in &plans {
+        app.ui.message(plan::sentence(plan));
+    }
+    let question =
+        format!("run {} on this cluster", plans.first().map_or("the lab", |plan| plan.lab.as_str()));
+    app.ui.confirm(Risk::Moderate, &question)?;
+    let gateway = entrance::find_gateway(&app.ui, &access).await?;
+    let state = StateDir::at(app.state_dir());
+    let mut worst = ExitCode::Success;
+    for plan in &plans {
+        let code = one(app, &access, plan, &gateway.url, &state, args.step).await?;
+        if code != ExitCode::Success {
+            worst = code;
+        }
+        if code == ExitCode::Interrupted {
+            break;
+        }
+    }
+    Ok(worst)
+}
+
+async fn one(
+    app: &App,
+    access: &kubsets_kube::Access,
+    plan: &kubsets_lab::plan::Plan,
+    gateway: &str,
+    state: &StateDir,
+    step: bool,
+) -> anyhow::Result<ExitCode> {
+    let run = RunId::generate();
+    let (cancel, leave) = (CancellationToken::new(), CancellationToken::new());
+    let obeying = tokio::spawn(signals::obey(app.ui.clone(), cancel.clone(), leave.clone()));
+    let (listener, events) = unbounded_channel();
+    let keyboard = Keyboard { ui: app.ui.clone() };
+    let setting = Setting {
+        run: run.clone(),
+        namespace: access.namespace().to_owned(),
+        state,
+        listener,
+        cancel: &cancel,
+        presenter: step.then_some(&keyboard as &dyn Presenter),
+    };
+    let world = World {
+        access: access.clone(),
+        gateway: gateway.to_owned(),
+        run: run.clone(),
+        plan,
+        state,
+        cancel: cancel.clone(),
+        canary: None,
+    };
+    let work = kubsets_engine::run(plan, setting, |events| ClusterStage::new(world, events));
+    let ended = tokio::select! {
+        (outcome, ()) = futures::future::join(work, follow::follow(&app.ui, events)) => Some(outcome),
+        () = leave.cancelled() => None,
+    };
+    obeying.abort();
+    let Some(ended) = ended else {
+        return Err(Failure::new(ExitCode::Interrupted, format!("stopped before run {run} was undone"))
+            .with_hint(format!(
+                "the watchdog undoes it within 30 s; `kubectl kubsets lab clean {run}` does it now"
+            ))
+            .into());
+    };
+    app.ui.emit("LabOutcome", &ended, |style| outcome::describe(&ended, style))?;
+    app.ui.message(format!("record: {}", state.run(&run).display()));
+    if let Some(command) = &ended.cleanup_command {
+        app.ui.warn("something is not as it was before");
+        app.ui.hint(format!("`{command}` finishes the undo"));
+    }
+    Ok(ExitCode::from_number(ended.exit_code))
+}
+
+/// A presenter at the keyboard.
+struct Keyboard {
+    ui: Printer,
+}
+
+impl Presenter for Keyboard {
+    fn ask<'a>(
+        &'a self,
+        step: usize,
+        name: &'a str,
+        question: &'a str,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        self.ui.message(format!("next, step {step}: {name}\n          {question}\n          Enter goes on"));
+        Box::pin(async {
+            // The thread stays until a line comes; the process does not wait for it.
+            let _ = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new())).await;
+        })
+    }
+}

@@ -1,0 +1,143 @@
+//! Steps about labs: verdicts, and the way back from a kill at each step.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+
+use crate::plugin::Plugin;
+
+/// Kinds that labs make, change or delete.
+const KINDS: &str = "deployments,statefulsets,services,configmaps,leases,jobs,roles,rolebindings,serviceaccounts,\
+                     persistentvolumeclaims,horizontalpodautoscalers,httproutes,backendtrafficpolicies";
+/// Objects that live a life of their own: probes of the heartbeat, and what controllers keep up to date.
+const OWN_LIFE: [&str; 2] = ["heartbeat", "kube-root-ca.crt"];
+/// Time in which the cluster undoes the changes of a killed command.
+const UNDONE_BY_CLUSTER: Duration = Duration::from_secs(30);
+/// Time until also its watchdog, and pods that take their time, are gone.
+const ALL_GONE: Duration = Duration::from_secs(90);
+
+/// What the namespace of the stack holds, by kind and name, without what the cluster counts and dates.
+fn picture(plugin: &Plugin) -> anyhow::Result<BTreeMap<String, Value>> {
+    let text = plugin.kubectl(&["-n", "kubsets-demo", "get", KINDS, "-o", "json"])?;
+    let list: Value = serde_json::from_str(&text)?;
+    let items = list["items"].as_array().context("a list has items")?;
+    let mut picture = BTreeMap::new();
+    for item in items {
+        let name = item["metadata"]["name"].as_str().unwrap_or_default();
+        if OWN_LIFE.iter().any(|own| name.starts_with(own)) {
+            continue;
+        }
+        let key = format!("{} {name}", item["kind"].as_str().unwrap_or_default());
+        picture.insert(key, crate::plugin::lasting(item.clone())?);
+    }
+    Ok(picture)
+}
+
+/// What differs, by kind and name.
+fn difference(before: &BTreeMap<String, Value>, after: &BTreeMap<String, Value>) -> Vec<String> {
+    let keys = before.keys().chain(after.keys()).collect::<std::collections::BTreeSet<_>>();
+    keys.into_iter().filter(|key| before.get(*key) != after.get(*key)).cloned().collect()
+}
+
+fn becomes(plugin: &Plugin, before: &BTreeMap<String, Value>, limit: Duration) -> anyhow::Result<f64> {
+    let began = Instant::now();
+    loop {
+        let different = difference(before, &picture(plugin)?);
+        if different.is_empty() {
+            return Ok(began.elapsed().as_secs_f64());
+        }
+        ensure!(
+            began.elapsed() < limit,
+            "not as before after {} s: {}",
+            limit.as_secs(),
+            different.join(", ")
+        );
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+/// Runs a lab to a PASS and compares the namespace.
+fn pass(plugin: &Plugin, lab: &str) -> anyhow::Result<()> {
+    let before = picture(plugin)?;
+    let (code, outcome) = plugin.json(&["lab", "run", lab])?;
+    ensure!(code == 0 && outcome["verdict"] == "pass", "{lab}: exit code {code}: {outcome:#}");
+    ensure!(outcome["undo"]["equal"] == true, "{lab}: the undo is not complete: {outcome:#}");
+    let expectations = outcome["expectations"].as_array().map_or(0, Vec::len);
+    ensure!(expectations > 0, "{lab} checked nothing");
+    becomes(plugin, &before, Duration::from_secs(20)).with_context(|| lab.to_owned())?;
+    Ok(())
+}
+
+pub(crate) fn pod_kill(plugin: &Plugin) -> anyhow::Result<()> {
+    pass(plugin, "chaos/pod-kill")
+}
+
+pub(crate) fn autoscaling(plugin: &Plugin) -> anyhow::Result<()> {
+    pass(plugin, "autoscaling/hpa-cpu")
+}
+
+pub(crate) fn retries(plugin: &Plugin) -> anyhow::Result<()> {
+    pass(plugin, "gateway/retries")
+}
+
+pub(crate) fn service_types(plugin: &Plugin) -> anyhow::Result<()> {
+    pass(plugin, "networking/service-types")
+}
+
+pub(crate) fn backup(plugin: &Plugin) -> anyhow::Result<()> {
+    pass(plugin, "storage/backup-restore")
+}
+
+pub(crate) fn order(plugin: &Plugin) -> anyhow::Result<()> {
+    pass(plugin, "observability/follow-an-order")
+}
+
+/// The canary labs as labs: their question is answered, whatever becomes of the release.
+pub(crate) fn canaries(plugin: &Plugin) -> anyhow::Result<()> {
+    pass(plugin, "canary/bad-errors")?;
+    pass(plugin, "canary/slow-release")
+}
+
+/// Steps of a lab, by name.
+fn steps(plugin: &Plugin, lab: &str) -> anyhow::Result<usize> {
+    let (code, plan) = plugin.json(&["lab", "plan", lab])?;
+    ensure!(code == 0, "lab plan {lab} ended with {code}");
+    plan["steps"].as_array().map(Vec::len).context("a plan has steps")
+}
+
+/// Kills the command in every step of a lab; each time the cluster, or `lab clean`, brings everything back.
+#[expect(clippy::print_stdout, reason = "a test runner reports on standard output")]
+pub(crate) fn killed_in_each_step(plugin: &Plugin) -> anyhow::Result<()> {
+    let lab = "storage/backup-restore";
+    for step in 1..=steps(plugin, lab)? {
+        let before = picture(plugin)?;
+        let child = plugin.start_reading(&["lab", "run", lab])?;
+        let reached = child.wait_for(&format!("step {step}:"), Duration::from_mins(4));
+        child.kill()?;
+        ensure!(reached, "step {step} of {lab} was not reached");
+        match becomes(plugin, &before, UNDONE_BY_CLUSTER) {
+            Ok(seconds) => println!("killed in step {step}: as before after {seconds:.0} s"),
+            Err(slow) => {
+                println!("killed in step {step}: {slow:#}; cleaning");
+                let output = plugin.run(&["lab", "clean"])?;
+                ensure!(output.status.success(), "lab clean ended with {}", output.status);
+                becomes(plugin, &before, ALL_GONE).with_context(|| format!("killed in step {step}"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A lab made from the template, filled in with YAML only, runs and is in the catalogue.
+pub(crate) fn written_by_a_stranger(plugin: &Plugin) -> anyhow::Result<()> {
+    let folder = plugin.empty_folder("labs")?;
+    plugin.ok(&["lab", "new", "networking/echo", "--dir", &folder])?;
+    plugin.ok(&["lab", "lint", &folder])?;
+    let list = plugin.ok(&["lab", "list", "--labs-dir", &folder])?;
+    ensure!(list.contains("networking/echo"), "it is not in the catalogue: {list}");
+    let (code, outcome) = plugin.json(&["lab", "run", "networking/echo", "--labs-dir", &folder])?;
+    ensure!(code == 0 && outcome["verdict"] == "pass", "exit code {code}: {outcome:#}");
+    Ok(())
+}
