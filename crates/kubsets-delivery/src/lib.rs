@@ -17,7 +17,7 @@ mod facts;
 #[cfg(test)]
 mod fake_api;
 mod journal;
-pub mod lab;
+mod lab;
 mod ledger;
 mod lock;
 mod machine;
@@ -42,7 +42,7 @@ pub use endpoint::Endpoint;
 pub use event::{Events, Record, RunEvent, SideTick, TickEvent};
 pub use facts::{ClusterFacts, InTheWay, gather};
 pub use journal::{Entry, Journal, Phase};
-pub use lab::{Lab, LabError};
+pub use lab::Checked;
 pub use manage::{Aborted, ManageError, RunningCanary, Status, Undone, abort, status, undo};
 pub use objects::{LAB_LABEL, PROBE_HEADER, ROLE_LABEL, RUN_LABEL};
 pub use outcome::{
