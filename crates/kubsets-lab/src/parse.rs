@@ -104,16 +104,15 @@ fn steps(outline: &Outline) -> Result<(), LabError> {
             let operations: Vec<&str> =
                 keys.iter().map(String::as_str).filter(|key| is_operation(key)).collect();
             match operations.as_slice() {
-                [_] => {}
                 [] if !keys.is_empty() => {
                     return wrong(path, format!("step `{name}` has no operation, give one of: {known}"));
                 }
-                [] => {}
                 [_, second, ..] => {
                     let all = operations.join(" and ");
                     let message = format!("step `{name}` has {all}, a step has exactly one operation");
                     return wrong(format!("{path}.{second}"), message);
                 }
+                [] | [_] => {}
             }
         }
     }

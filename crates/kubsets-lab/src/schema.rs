@@ -21,6 +21,7 @@ pub fn schema() -> String {
     references(&mut schema);
     one_operation(&mut schema);
     constants(&mut schema);
+    scalars(&mut schema);
     let mut text = serde_json::to_string_pretty(&sorted(&schema)).unwrap_or_default();
     text.push('\n');
     text
@@ -40,6 +41,18 @@ fn constants(schema: &mut Value) {
         let property = schema.pointer_mut("/properties").and_then(|fields| fields.get_mut(field));
         if let Some(property) = property.and_then(Value::as_object_mut) {
             property.insert("const".into(), value.into());
+        }
+    }
+}
+
+/// Values of parameters are texts to the types; in YAML they may be written as numbers.
+fn scalars(schema: &mut Value) {
+    for pointer in [
+        "/definitions/Param/properties/default",
+        "/definitions/Spec/properties/matrix/additionalProperties/items",
+    ] {
+        if let Some(field) = schema.pointer_mut(pointer).and_then(Value::as_object_mut) {
+            field.insert("type".into(), json!(["string", "number", "boolean"]));
         }
     }
 }
@@ -104,6 +117,12 @@ mod tests {
         assert_eq!(schema.pointer("/properties/kind/const"), Some(&json!("Lab")));
         assert_eq!(schema.pointer("/additionalProperties"), Some(&json!(false)));
         assert!(schema.pointer("/definitions/Span/anyOf").is_some());
+        for pointer in [
+            "/definitions/Param/properties/default/type/1",
+            "/definitions/Spec/properties/matrix/additionalProperties/items/type/1",
+        ] {
+            assert_eq!(schema.pointer(pointer), Some(&json!("number")));
+        }
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl LabSource {
             let Some((folder, file)) = split(path) else { continue };
             let lab = labs.entry(folder.to_owned()).or_default();
             if file == LAB_FILE {
-                lab.lab_yaml = text.to_owned();
+                text.clone_into(&mut lab.lab_yaml);
             } else {
                 lab.files.insert(file.to_owned(), text.to_owned());
             }

@@ -1,6 +1,8 @@
 //! The corpus of lab files: everything in `fixtures/pass` is valid, everything in `fixtures/fail` is
 //! refused with the message and at the place that its first line says.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which may panic like these")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

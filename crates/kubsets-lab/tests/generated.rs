@@ -2,6 +2,8 @@
 //!
 //! `KUBSETS_UPDATE=1 cargo test -p kubsets-lab --test generated` writes the files anew.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which may panic like these")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

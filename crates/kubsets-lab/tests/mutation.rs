@@ -1,5 +1,7 @@
 //! Whatever stands in a lab file, reading it ends with a lab or with findings and never with a panic.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which may panic like these")]
+
 use std::fs;
 use std::path::Path;
 

@@ -16,7 +16,7 @@ const REPLACED: [(&str, &str); 4] =
 pub(super) fn install(tree: &mut IdedExpr) {
     match &mut tree.expr {
         Expr::Call(call) => {
-            let collects = call.args.first().is_some_and(|arg| is_collector(arg));
+            let collects = call.args.first().is_some_and(is_collector);
             let replaced = REPLACED.iter().find(|(operator, _)| *operator == call.func_name);
             if let (Some((_, function)), false, 2) = (replaced, collects, call.args.len()) {
                 (*function).clone_into(&mut call.func_name);
@@ -55,9 +55,12 @@ fn is_collector(arg: &IdedExpr) -> bool {
     matches!(&arg.expr, Expr::Ident(name) if name.starts_with('@'))
 }
 
+/// What an operator does with its two sides.
+type Calculation = fn(Value, Value) -> Result<Value, ExecutionError>;
+
 /// Adds the functions.
 pub(super) fn declare(context: &mut Context<'_, '_>) {
-    let functions: [(&str, fn(Value, Value) -> Result<Value, ExecutionError>); 4] = [
+    let functions: [(&str, Calculation); 4] = [
         ("@add", |a, b| calculate(a, b, |a, b| a + b, |a, b| Ok(a + b))),
         ("@subtract", |a, b| calculate(a, b, |a, b| a - b, |a, b| Ok(a - b))),
         ("@multiply", |a, b| calculate(a, b, |a, b| a * b, |a, b| Ok(a * b))),
@@ -74,7 +77,7 @@ pub(super) fn declare(context: &mut Context<'_, '_>) {
 fn calculate(
     left: Value,
     right: Value,
-    same: fn(Value, Value) -> Result<Value, ExecutionError>,
+    same: Calculation,
     fractions: fn(f64, f64) -> Result<f64, ExecutionError>,
 ) -> Result<Value, ExecutionError> {
     match (&left, &right) {

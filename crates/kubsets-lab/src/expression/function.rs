@@ -75,6 +75,7 @@ fn extreme(name: &str, left: Value, right: Value, wanted: Ordering) -> Result<Va
 }
 
 /// The sum of a list of numbers; 0 for none.
+#[expect(clippy::needless_pass_by_value, reason = "the interpreter hands over owned arguments")]
 fn sum(items: Arc<Vec<Value>>) -> Result<Value, ExecutionError> {
     let mut whole = Some(0i64);
     let mut total = 0.0;
@@ -104,12 +105,14 @@ fn sum(items: Arc<Vec<Value>>) -> Result<Value, ExecutionError> {
 }
 
 /// The seconds of a duration such as `1m30s`.
+#[expect(clippy::needless_pass_by_value, reason = "the interpreter hands over owned arguments")]
 fn seconds(text: Arc<String>) -> Result<f64, ExecutionError> {
     let span: Result<Span, _> = text.parse();
     span.map(|span| span.0.as_secs_f64()).map_err(|error| ExecutionError::function_error("seconds", error))
 }
 
 /// The share, 0 to 1, of a percentage such as `5%`.
+#[expect(clippy::needless_pass_by_value, reason = "the interpreter hands over owned arguments")]
 fn percent(text: Arc<String>) -> Result<f64, ExecutionError> {
     let percent: Result<Percent, _> = text.parse();
     percent.map(Percent::share).map_err(|error| ExecutionError::function_error("percent", error))

@@ -137,7 +137,7 @@ impl Linter<'_> {
                 self.require(!query.promql.trim().is_empty(), &field, || "is empty".into());
             }
             Condition::Http { http, .. } => {
-                self.request(&format!("{field}.http.http"), &http.path, &http.method)
+                self.request(&format!("{field}.http.http"), &http.path, &http.method);
             }
             Condition::Finished(_) => {}
             Condition::Passed(span) => self.duration(&format!("{field}.passed"), *span),
@@ -215,7 +215,7 @@ impl Linter<'_> {
     }
 
     fn duration(&mut self, field: &str, span: Span) {
-        self.require(span.0 > Duration::ZERO && span.0 <= Duration::from_secs(3600), field, || {
+        self.require(span.0 > Duration::ZERO && span.0 <= Duration::from_hours(1), field, || {
             format!("{span} is not more than 0 and at most 1h")
         });
     }

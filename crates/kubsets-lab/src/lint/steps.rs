@@ -9,7 +9,7 @@ use crate::operation::Operation;
 /// Steps that a lab may have.
 const MOST_STEPS: usize = 2_000;
 /// Longest time that a step may be given.
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
+const LONGEST: Duration = Duration::from_hours(24);
 
 impl Linter<'_> {
     pub(super) fn steps(&mut self) {

@@ -132,12 +132,14 @@ fn a_canary_knows_its_lab() {
 #[test]
 fn a_thousand_steps_are_planned() {
     let (head, _) = LAB.split_once("    - name: objects").unwrap();
+    let step = |step: usize| {
+        format!(
+            "    - name: step-{step}\n      patch: {{object: {{kind: ConfigMap, name: c{step}}}, \
+             merge: {{data: {{rate: '${{rate}}'}}}}}}\n"
+        )
+    };
     let mut text = head.to_owned();
-    for step in 0..1000 {
-        text +=
-            &format!("    - name: step-{step}\n      patch: {{object: {{kind: ConfigMap, name: c{step}}}, ");
-        text += "merge: {data: {rate: '${rate}'}}}\n";
-    }
+    text.extend((0..1000).map(step));
     text += "  expect: []\n";
     let plan = Plan::new(&LabSource { lab_yaml: text, ..source() }, &Values::new()).unwrap();
     assert_eq!((plan.steps.len(), plan.blast_radius.changes.len()), (1000, 1000));

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kubsets_delivery::{CanarySpec, Lab, OnInconclusive, Percent, Span, WatchdogPolicy};
+use kubsets_delivery::{CanarySpec, Checked, OnInconclusive, Outcome, Percent, Span, WatchdogPolicy};
+use kubsets_lab::{Bindings, Lab, Resolved};
 
 use super::catalog;
 use crate::cli::values::{self, parse_assignment, parse_duration, parse_percent, parse_rate, parse_weight};
@@ -91,8 +92,33 @@ impl Release {
     /// # Errors
     /// When there is no such lab or a parameter does not fit.
     pub(super) fn lab(&self) -> anyhow::Result<Option<Lab>> {
-        let values: BTreeMap<String, String> = self.set.iter().cloned().collect();
-        self.lab.as_deref().map(|name| catalog::lab(name, &values)).transpose()
+        self.lab.as_deref().map(|name| catalog::lab(name, &self.values())).transpose()
+    }
+
+    /// What `--set` says, by name.
+    fn values(&self) -> BTreeMap<String, String> {
+        self.set.iter().cloned().collect()
+    }
+
+    /// What the lab expects, checked against an outcome; nothing without a lab. An expectation that
+    /// cannot be calculated says so.
+    ///
+    /// # Errors
+    /// When there is no such lab or a parameter does not fit.
+    pub(super) fn check(&self, outcome: &Outcome) -> anyhow::Result<Vec<Checked>> {
+        let Some(lab) = self.lab()? else { return Ok(Vec::new()) };
+        let mut bindings = Bindings::new(Resolved::new(&lab.spec.params, &self.values())?.bound());
+        for name in lab.spec.steps.iter().filter_map(|step| step.bind.as_deref()) {
+            bindings.set(name, serde_json::to_value(outcome)?);
+        }
+        let check = |expectation: &kubsets_lab::Expectation| {
+            expectation.check(&bindings).unwrap_or_else(|error| Checked {
+                expected: expectation.name.clone(),
+                seen: format!("it cannot be told: {error}"),
+                held: false,
+            })
+        };
+        Ok(lab.spec.expect.iter().map(check).collect())
     }
 
     /// What the lab and the flags ask for together.
@@ -101,7 +127,7 @@ impl Release {
     /// When nothing says what changes.
     pub(super) fn spec(&self, lab: Option<&Lab>) -> anyhow::Result<CanarySpec> {
         let mut spec = match lab {
-            Some(lab) => lab.canary()?,
+            Some(lab) => catalog::canary(lab)?,
             None if self.image.is_none() && self.set.is_empty() => {
                 return Err(Failure::usage("nothing says what changes")
                     .with_hint(
@@ -217,5 +243,50 @@ mod tests {
         assert!(spec(&["--set", "A=1", "--weights", "50,10"]).is_err());
         assert!(release(&["--set", "novalue"]).is_err());
         assert!(release(&["--weights", "10,250"]).is_err());
+    }
+
+    fn outcome(verdict: &str, undo: &serde_json::Value) -> Outcome {
+        let share = serde_json::json!({
+            "targetPercent": 10.0, "percent": 14.0, "lowPercent": 8.0, "highPercent": 21.0, "canary": 14, "total": 100,
+        });
+        let step = serde_json::json!({
+            "percent": 10.0, "passed": false, "seconds": 7.2, "share": share, "canaryFailed": 9, "stableFailed": 0,
+        });
+        let outcome = serde_json::json!({
+            "apiVersion": "kubsets.dev/v1alpha1", "kind": "CanaryOutcome", "run": "261120-134501-3fa2",
+            "lab": null, "namespace": "kubsets", "deployment": "demo-app", "stableVersion": null,
+            "canaryVersion": null, "verdict": verdict, "reason": "", "evidence": null, "steps": [step],
+            "switches": [], "totals": kubsets_delivery::Totals::default(), "droppedBySwitching": 0,
+            "secondsToVerdict": 7.2, "secondsInStep": 7.2, "seconds": 40.0, "undo": undo, "cleanupCommand": null,
+            "exitCode": 1, "expectations": [],
+        });
+        serde_json::from_value(outcome).expect("is an outcome")
+    }
+
+    #[test]
+    fn expectations_of_a_lab_are_checked_over_the_outcome() {
+        let undo = serde_json::json!({
+            "apiMs": 120.0, "wireMs": 2400.0, "totalMs": 9000.0, "comparisons": [], "equal": true,
+        });
+        let outcome = outcome("rolled-back", &undo);
+        let checked = release(&["bad-errors"]).expect("parses").check(&outcome).expect("is checked");
+        let held: Vec<bool> = checked.iter().map(|one| one.held).collect();
+        assert_eq!(held, [true, true, false, true, true], "{checked:?}");
+        assert_eq!(checked[0].seen, "release.verdict was \"rolled-back\"");
+        assert!(checked[2].seen.contains("release.undo.wireMs was 2400"), "{checked:?}");
+        let checked = release(&["good-release"]).expect("parses").check(&outcome).expect("is checked");
+        assert_eq!(
+            checked.iter().map(|one| one.held).collect::<Vec<_>>(),
+            [false, true, true],
+            "{checked:?}"
+        );
+        assert_eq!(release(&["--set", "A=b"]).expect("parses").check(&outcome).expect("is checked"), []);
+    }
+
+    #[test]
+    fn a_run_without_a_way_back_meets_no_expectation_about_it() {
+        let outcome = outcome("promoted", &serde_json::Value::Null);
+        let checked = release(&["slow-release"]).expect("parses").check(&outcome).expect("is checked");
+        assert_eq!(checked.iter().map(|one| one.held).collect::<Vec<_>>(), [false, true, false, true, false]);
     }
 }

@@ -1,6 +1,6 @@
 //! `canary run`: executes a plan, shows it, tells the verdict.
 
-use kubsets_delivery::{Outcome, Plan, Record, RunEvent, RunVerdict, StateDir, lab, record};
+use kubsets_delivery::{Outcome, Plan, Record, RunEvent, RunVerdict, StateDir, record};
 use kubsets_kube::Access;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
@@ -72,8 +72,9 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         ))
         .into());
     };
-    if let Some(lab) = args.release.lab()? {
-        outcome.expectations = lab::check(&lab.spec.expect, &outcome);
+    let expectations = args.release.check(&outcome)?;
+    if !expectations.is_empty() {
+        outcome.expectations = expectations;
         state.write(&outcome.run, record::RUN_FILE, &outcome)?;
     }
     app.ui.emit("CanaryOutcome", &outcome, |style| outcome::describe(&outcome, style))?;

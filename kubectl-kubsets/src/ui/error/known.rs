@@ -39,7 +39,7 @@ pub(super) fn advice_on(error: &(dyn Error + 'static)) -> Option<Advice> {
         from(error, if error.is_cluster_error() { ExitCode::Cluster } else { ExitCode::Usage })
     } else if let Some(error) = error.downcast_ref::<kubsets_delivery::ManageError>() {
         from(error, ExitCode::from_number(error.exit_code()))
-    } else if error.is::<kubsets_delivery::LabError>() || error.is::<kubsets_delivery::RunIdError>() {
+    } else if error.is::<kubsets_lab::LabError>() || error.is::<kubsets_delivery::RunIdError>() {
         Advice { hints: Vec::new(), code: ExitCode::Usage }
     } else if error.is::<kube::Error>() {
         Advice { hints: Vec::new(), code: ExitCode::Cluster }
