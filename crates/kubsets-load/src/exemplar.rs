@@ -77,7 +77,7 @@ fn exemplar(sample: &Sample<'_>, latency: u64, error: Option<ErrorKind>) -> Exem
             Outcome::Error(_) | Outcome::TimedOut => None,
         },
         error,
-        version: sample.version.map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned()),
+        version: sample.version.map(|v| String::from_utf8_lossy(v).into_owned()),
         trace_id: sample.trace_id.map(|id| format!("{id:032x}")),
     }
 }

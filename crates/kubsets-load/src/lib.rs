@@ -29,6 +29,7 @@ mod target;
 mod template;
 mod threshold;
 mod tick;
+mod tls;
 
 pub use exemplar::Exemplar;
 pub use find_max::{FindMaxError, FindMaxOptions, FindMaxReport, Objective, Trial, find_max};
@@ -48,3 +49,4 @@ pub use target::{Target, TargetError};
 pub use template::{Template, TemplateError};
 pub use threshold::{Threshold, ThresholdError};
 pub use tick::{Tick, VersionTick};
+pub use tls::{Trust, TrustError};

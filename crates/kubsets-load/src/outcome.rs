@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub enum ErrorKind {
     /// No connection: refused, unreachable.
     Connect,
+    /// No agreement on TLS: the certificate is not trusted, or the server does not speak it, or not HTTP/2 over it.
+    Tls,
     /// The connection was reset or closed before the answer was complete.
     Reset,
     /// No complete answer within the timeout.
@@ -29,8 +31,9 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// All kinds in the order of their declaration.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Connect,
+        Self::Tls,
         Self::Reset,
         Self::Timeout,
         Self::Protocol,
@@ -43,6 +46,7 @@ impl ErrorKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Connect => "connect",
+            Self::Tls => "tls",
             Self::Reset => "reset",
             Self::Timeout => "timeout",
             Self::Protocol => "protocol",

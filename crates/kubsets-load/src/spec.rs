@@ -6,6 +6,7 @@ use http::HeaderName;
 
 use crate::schedule::{Schedule, ScheduleError};
 use crate::target::{Target, TargetError};
+use crate::tls::Trust;
 
 /// How requests travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,7 +18,7 @@ pub enum Protocol {
     /// balances requests. More than some hundred of them a second to one address use up the local ports in the
     /// long run, which makes the run invalid.
     Http1PerRequest,
-    /// HTTP/2 by prior knowledge, many requests at once on each connection.
+    /// HTTP/2, many requests at once on each connection: by prior knowledge, or negotiated by TLS.
     Http2,
 }
 
@@ -81,6 +82,8 @@ pub struct LoadSpec {
     pub workers: usize,
     /// Seed of Poisson arrivals, UUIDs and trace identifiers.
     pub seed: u64,
+    /// Whose certificates `https` targets may show.
+    pub trust: Trust,
     /// Hosts that may be loaded although they are not local, see [`guard`](crate::guard()).
     pub allow_hosts: Vec<String>,
     /// What may not be exceeded.
@@ -110,6 +113,7 @@ impl LoadSpec {
             trace_ratio: None,
             workers: 1,
             seed: 1,
+            trust: Trust::default(),
             allow_hosts: Vec::new(),
             limits: Limits::default(),
             stall_limit: Duration::from_millis(250),

@@ -1,6 +1,5 @@
 //! A worker: one thread with its own runtime, its pacing task and its slots.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +12,7 @@ use super::pool::Pool;
 use super::request::Factory;
 use super::slot::Slot;
 use super::state::State;
+use super::stream::Endpoint;
 use super::{Control, pace};
 use crate::schedule::{Schedule, nanos};
 use crate::spec::{LoadSpec, Protocol};
@@ -26,8 +26,8 @@ pub(crate) struct Plan {
     pub(crate) targets: Vec<Compiled>,
     /// Number of the endpoint of each target.
     pub(crate) endpoint_of: Vec<usize>,
-    /// Addresses of each endpoint.
-    pub(crate) endpoints: Vec<Vec<SocketAddr>>,
+    /// The different hosts and ports of the targets.
+    pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) version_header: HeaderName,
     pub(crate) start: Instant,
 }
@@ -47,7 +47,7 @@ impl Worker {
         let spec = &plan.spec;
         let capacity = share(spec.concurrency(), index, spec.workers);
         let room = share(spec.queue, index, spec.workers);
-        let pools = plan.endpoints.iter().map(|to| Pool::new(to.clone(), capacity.max(1), room)).collect();
+        let pools = plan.endpoints.iter().map(|_| Pool::new(capacity.max(1), room)).collect();
         let shared = match spec.protocol {
             Protocol::Http2 => {
                 let each = capacity.div_ceil(spec.streams).max(1);

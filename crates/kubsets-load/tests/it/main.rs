@@ -4,10 +4,12 @@
 
 mod accounting;
 mod faults;
+mod framing;
 mod freeze;
 mod schedules;
 mod search;
 mod server;
 mod steering;
+mod tls;
 mod truth;
 mod versions;
