@@ -1,5 +1,6 @@
 //! A few single requests worth looking at: the slowest and the first failed ones, with their traces.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::{ErrorKind, Outcome};
@@ -8,7 +9,7 @@ use crate::tally::Sample;
 const KEPT: usize = 8;
 
 /// One request worth looking at.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Exemplar {
     /// Planned instant in seconds from the start of the run.

@@ -150,6 +150,12 @@ impl Running {
         Ok(())
     }
 
+    /// Plans nothing new; [`wait`](Self::wait) returns the report once requests under way have ended or the time that
+    /// the specification allows them is over.
+    pub fn finish(&self) {
+        self.control.stop();
+    }
+
     /// Plans nothing new, gives requests under way the time that the specification allows them, and returns the
     /// report.
     ///
@@ -157,7 +163,7 @@ impl Running {
     ///
     /// A thread of the generator died.
     pub async fn stop(mut self) -> Result<LoadReport, LoadError> {
-        self.control.stop();
+        self.finish();
         self.wait().await
     }
 

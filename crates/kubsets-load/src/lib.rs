@@ -38,8 +38,8 @@ pub use guard::{Address, GuardError, guard};
 pub use latencies::Latencies;
 pub use outcome::ErrorKind;
 pub use report::{
-    API_VERSION, Accounting, HdrLog, Histograms, LoadReport, Pacing, Percentiles, Row, Second, Series, Table,
-    Validity, seconds_csv,
+    API_VERSION, Accounting, HdrLog, Histograms, LoadReport, Pacing, Parcel, ParcelError, Percentiles, Row,
+    Second, Series, Table, Validity, seconds_csv,
 };
 pub use schedule::{
     Arrivals, Next, Pacer, Schedule, ScheduleError, Shape, Share, parse_duration, parse_instants,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 
-use crate::schedule::{Schedule, ScheduleError};
+use crate::schedule::{Schedule, ScheduleError, Share};
 use crate::target::{Target, TargetError};
 use crate::tls::Trust;
 
@@ -78,6 +78,9 @@ pub struct LoadSpec {
     pub failed_from_status: u16,
     /// Send a W3C `traceparent` header, with the sampled flag set for this share of requests (0 to 1).
     pub trace_ratio: Option<f64>,
+    /// Which part of the run this generator takes, where several take part: every `of`-th request and user, and its
+    /// share of connections and of room to wait.
+    pub part: Share,
     /// Threads that send. One is enough for tens of thousands of requests per second.
     pub workers: usize,
     /// Seed of Poisson arrivals, UUIDs and trace identifiers.
@@ -111,6 +114,7 @@ impl LoadSpec {
             version_header: "x-kubsets-version".to_owned(),
             failed_from_status: 400,
             trace_ratio: None,
+            part: Share::WHOLE,
             workers: 1,
             seed: 1,
             trust: Trust::default(),
@@ -141,6 +145,9 @@ impl LoadSpec {
             if value == 0 {
                 return Err(SpecError::Zero { what });
             }
+        }
+        if self.part.index >= self.part.of {
+            return Err(SpecError::Part(self.part));
         }
         if self.timeout.is_zero() {
             return Err(SpecError::Zero { what: "timeout" });
@@ -196,6 +203,11 @@ impl LoadSpec {
         self.duration.or(self.schedule.natural_end()).unwrap_or(self.limits.duration)
     }
 
+    /// The part of the whole run that a worker takes.
+    pub(crate) fn share_of(&self, worker: usize) -> Share {
+        Share { index: self.part.index * self.workers + worker, of: self.part.of * self.workers }
+    }
+
     pub(crate) fn drain_time(&self) -> Duration {
         self.drain.unwrap_or(self.timeout)
     }
@@ -246,6 +258,9 @@ pub enum SpecError {
         /// The setting.
         what: &'static str,
     },
+    /// There is no such part.
+    #[error("part {} of {} does not exist (parts count from 0)", .0.index, .0.of)]
+    Part(Share),
     /// The name of the version header is no header name.
     #[error("`{0}` is no header name")]
     VersionHeader(String),

@@ -50,7 +50,7 @@ async fn answer(mut stream: TcpStream, stall: Option<Range<Duration>>) {
         if let Some(stall) = &stall {
             let since = FIRST.get_or_init(Instant::now).elapsed();
             if stall.contains(&since) {
-                tokio::time::sleep(stall.end - since).await;
+                tokio::time::sleep(stall.end.saturating_sub(since)).await;
             }
         }
         if stream.write_all(ANSWER).await.is_err() {

@@ -49,10 +49,12 @@ impl std::fmt::Display for Trace {
 }
 
 impl Factory {
-    /// A factory for one of `spec.workers` workers, so that sequence numbers are unique over all of them.
+    /// A factory for one of `spec.workers` workers, so that sequence numbers are unique over
+    /// all of them.
     pub(crate) fn new(spec: &LoadSpec, targets: &[Compiled], worker: usize) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(spec.seed);
-        rng.set_stream(1_000_000 + worker as u64);
+        let share = spec.share_of(worker);
+        rng.set_stream(1_000_000 + share.index as u64);
         let http2 = spec.protocol == Protocol::Http2;
         let close = spec.protocol == Protocol::Http1PerRequest;
         let (of_http1, of_http2) = if http2 { (&[][..], targets) } else { (targets, &[][..]) };
@@ -60,8 +62,8 @@ impl Factory {
             written: of_http1.iter().map(|target| Written::new(target, close)).collect(),
             typed: of_http2.iter().map(Typed::new).collect(),
             rng,
-            seq: worker as u64,
-            step: spec.workers as u64,
+            seq: share.index as u64,
+            step: share.of as u64,
             trace_ratio: spec.trace_ratio,
         }
     }

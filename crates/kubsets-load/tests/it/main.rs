@@ -7,6 +7,7 @@ mod faults;
 mod framing;
 mod freeze;
 mod schedules;
+mod schema;
 mod search;
 mod server;
 mod steering;
