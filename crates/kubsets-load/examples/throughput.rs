@@ -2,25 +2,19 @@
 //! the generator per request, pacing, and memory.
 //!
 //! `cargo run --release -p kubsets-load --example throughput -- [SCHEDULE] [SECONDS] [URL]`
-//!
-//! With `serve` as the only argument it is the server alone, for comparing with other generators.
+
+#[path = "shared/server.rs"]
+mod server;
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::time::Duration;
 
 use kubsets_load::{Generator, LoadSpec, Protocol, Schedule};
-
-const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-kubsets-version: 1.0\r\n\r\nok";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let first = arguments.next().unwrap_or_else(|| "closed:32".to_owned());
-    if first == "serve" {
-        writeln!(std::io::stdout(), "{}", serve()?)?;
-        return std::future::pending().await;
-    }
     let schedule: Schedule = first.parse()?;
     let seconds: u64 = arguments.next().map_or(Ok(5), |text| text.parse())?;
     let url = match arguments.next() {
@@ -60,43 +54,11 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A server of one thread that answers whatever it reads with the same bytes.
+/// The server on a thread of its own; its address.
 fn serve() -> anyhow::Result<String> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address = listener.local_addr()?;
-    std::thread::Builder::new().name("server".to_owned()).spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let Ok(runtime) = runtime else { return };
-        runtime.block_on(async {
-            let Ok(()) = listener.set_nonblocking(true) else { return };
-            let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(answer(stream));
-            }
-        });
-    })?;
+    let (server, address) = server::Server::bind(None)?;
+    std::thread::Builder::new().name("server".to_owned()).spawn(move || server.run())?;
     Ok(format!("http://{address}/"))
-}
-
-async fn answer(stream: tokio::net::TcpStream) {
-    let Ok(()) = stream.set_nodelay(true) else { return };
-    let mut buffer = [0; 4096];
-    loop {
-        if stream.readable().await.is_err() {
-            return;
-        }
-        match stream.try_read(&mut buffer) {
-            Ok(0) => return,
-            Ok(length) => {
-                // The requests of the generator are small and come one at a time.
-                if buffer[..length].ends_with(b"\r\n\r\n") && stream.try_write(ANSWER).is_err() {
-                    return;
-                }
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-            Err(_) => return,
-        }
-    }
 }
 
 /// Seconds of processor time used by the threads of the generator.

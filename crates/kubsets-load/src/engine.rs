@@ -13,9 +13,11 @@ mod pool;
 mod request;
 mod slot;
 mod state;
+mod stream;
 mod timer;
 mod worker;
 
 pub(crate) use control::Control;
 pub(crate) use merge::{Merged, Merger, Pause, Totals};
+pub(crate) use stream::{ALPN_H2, ALPN_HTTP1, Endpoint, Tls};
 pub(crate) use worker::{Plan, spawn};

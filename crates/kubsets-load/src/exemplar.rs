@@ -1,5 +1,6 @@
 //! A few single requests worth looking at: the slowest and the first failed ones, with their traces.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::{ErrorKind, Outcome};
@@ -8,7 +9,7 @@ use crate::tally::Sample;
 const KEPT: usize = 8;
 
 /// One request worth looking at.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Exemplar {
     /// Planned instant in seconds from the start of the run.
@@ -77,7 +78,7 @@ fn exemplar(sample: &Sample<'_>, latency: u64, error: Option<ErrorKind>) -> Exem
             Outcome::Error(_) | Outcome::TimedOut => None,
         },
         error,
-        version: sample.version.map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned()),
+        version: sample.version.map(|v| String::from_utf8_lossy(v).into_owned()),
         trace_id: sample.trace_id.map(|id| format!("{id:032x}")),
     }
 }

@@ -6,15 +6,18 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use http::HeaderName;
+use rustls::pki_types::ServerName;
 use tokio::sync::{broadcast, oneshot};
+use tokio_rustls::TlsConnector;
 
-use crate::engine::{Control, Merger, Plan, spawn};
+use crate::engine::{Control, Endpoint, Merger, Plan, Tls, spawn};
 use crate::guard::Address;
 use crate::report::LoadReport;
 use crate::schedule::nanos;
-use crate::spec::{LoadSpec, SpecError};
+use crate::spec::{LoadSpec, Protocol, SpecError};
 use crate::tally::Shard;
 use crate::tick::Tick;
+use crate::tls::TrustError;
 
 /// Ticks kept for a reader that is slow; beyond that it misses the oldest.
 const TICKS_KEPT: usize = 256;
@@ -34,6 +37,12 @@ pub enum LoadError {
         #[source]
         source: std::io::Error,
     },
+    /// The authorities that `https` targets are to be checked against cannot be used.
+    #[error("cannot check the certificates of `https` targets")]
+    Trust(#[from] TrustError),
+    /// The host of an `https` target is no name that a certificate could have.
+    #[error("`{0}` is no name for a certificate")]
+    Name(String),
     /// A thread could not be started.
     #[error("cannot start a thread of the load generator")]
     Thread(#[source] std::io::Error),
@@ -62,12 +71,18 @@ impl Generator {
         // A worker without a connection of its own could send nothing.
         spec.workers = spec.workers.min(spec.concurrency());
         let (endpoints, plan) = endpoints(&spec)?;
-        let mut addresses = Vec::with_capacity(endpoints.len());
+        let connector = connector(&spec, &endpoints)?;
+        let mut resolved = Vec::with_capacity(endpoints.len());
         for endpoint in &endpoints {
-            addresses.push(resolve(endpoint).await?);
+            let tls = connector.clone().filter(|_| endpoint.tls).map(|connector| {
+                let name = ServerName::try_from(endpoint.host.clone());
+                let name = name.map_err(|_| LoadError::Name(endpoint.host.clone()))?;
+                Ok::<_, LoadError>(Tls { connector, name, needs_h2: spec.protocol == Protocol::Http2 })
+            });
+            resolved.push(Endpoint { addresses: resolve(endpoint).await?, tls: tls.transpose()? });
         }
         let started = SystemTime::now();
-        let plan = Arc::new(Plan { endpoints: addresses, start: Instant::now(), ..plan });
+        let plan = Arc::new(Plan { endpoints: resolved, start: Instant::now(), ..plan });
         let control = Arc::new(Control::default());
         let (to_merger, shards) = channel();
         let (ticks, _) = broadcast::channel(TICKS_KEPT);
@@ -135,6 +150,12 @@ impl Running {
         Ok(())
     }
 
+    /// Plans nothing new; [`wait`](Self::wait) returns the report once requests under way have ended or the time that
+    /// the specification allows them is over.
+    pub fn finish(&self) {
+        self.control.stop();
+    }
+
     /// Plans nothing new, gives requests under way the time that the specification allows them, and returns the
     /// report.
     ///
@@ -142,7 +163,7 @@ impl Running {
     ///
     /// A thread of the generator died.
     pub async fn stop(mut self) -> Result<LoadReport, LoadError> {
-        self.control.stop();
+        self.finish();
         self.wait().await
     }
 
@@ -233,8 +254,9 @@ fn endpoints(spec: &LoadSpec) -> Result<(Vec<Address>, Plan), LoadError> {
     let mut targets = Vec::new();
     for target in &spec.targets {
         let compiled = target.compile(&spec.allow_hosts).map_err(SpecError::from)?;
+        let mine = &compiled.address;
         let same =
-            |known: &Address| known.host == compiled.address.host && known.port == compiled.address.port;
+            |known: &Address| (&known.host, known.port, known.tls) == (&mine.host, mine.port, mine.tls);
         let index = endpoints.iter().position(same).unwrap_or_else(|| {
             endpoints.push(compiled.address.clone());
             endpoints.len() - 1
@@ -248,6 +270,15 @@ fn endpoints(spec: &LoadSpec) -> Result<(Vec<Address>, Plan), LoadError> {
     let plan =
         Plan { spec: spec.clone(), targets, endpoint_of, endpoints: Vec::new(), version_header, start };
     Ok((endpoints, plan))
+}
+
+/// What opens TLS connections, if any target wants them.
+fn connector(spec: &LoadSpec, endpoints: &[Address]) -> Result<Option<TlsConnector>, LoadError> {
+    if !endpoints.iter().any(|endpoint| endpoint.tls) {
+        return Ok(None);
+    }
+    let config = spec.trust.config(spec.protocol == Protocol::Http2)?;
+    Ok(Some(TlsConnector::from(Arc::new(config))))
 }
 
 async fn resolve(endpoint: &Address) -> Result<Vec<SocketAddr>, LoadError> {

@@ -10,15 +10,9 @@ use http::Uri;
 /// A target that must not be loaded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GuardError {
-    /// The text is no absolute `http://` address.
-    #[error("`{target}` is no address of the form http://host[:port]/path")]
+    /// The text is no absolute `http://` or `https://` address.
+    #[error("`{target}` is no address of the form http[s]://host[:port]/path")]
     Address {
-        /// What was given.
-        target: String,
-    },
-    /// TLS is not spoken.
-    #[error("`{target}` asks for TLS, which the load generator does not speak yet")]
-    Tls {
         /// What was given.
         target: String,
     },
@@ -37,8 +31,10 @@ pub enum GuardError {
 pub struct Address {
     /// Host name or IP address, without brackets.
     pub host: String,
-    /// Port, 80 if none is given.
+    /// Port; 80, or 443 for `https`, if none is given.
     pub port: u16,
+    /// Whether TLS is spoken there (`https`).
+    pub tls: bool,
     /// Host and port as they go into the `Host` header.
     pub authority: String,
     /// Path and query, at least `/`.
@@ -51,7 +47,7 @@ pub struct Address {
 ///
 /// # Errors
 ///
-/// The address cannot be read, asks for TLS, or its host is not allowed.
+/// The address cannot be read, or its host is not allowed.
 pub fn guard(target: &str, allow: &[String]) -> Result<Address, GuardError> {
     let address = split(target)?;
     if is_local(&address.host) || allow.iter().any(|entry| matches(entry, &address.host)) {
@@ -65,11 +61,11 @@ fn split(target: &str) -> Result<Address, GuardError> {
     let bad = || GuardError::Address { target: target.to_owned() };
     // Placeholders of a template are no legal URI; they stand in the path only, which is cut off here.
     let (scheme, rest) = target.split_once("://").ok_or_else(bad)?;
-    match scheme.to_ascii_lowercase().as_str() {
-        "http" => {}
-        "https" => return Err(GuardError::Tls { target: target.to_owned() }),
+    let tls = match scheme.to_ascii_lowercase().as_str() {
+        "http" => false,
+        "https" => true,
         _ => return Err(bad()),
-    }
+    };
     let cut = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(cut);
     let uri: Uri = format!("http://{authority}/").parse().map_err(|_| bad())?;
@@ -80,7 +76,8 @@ fn split(target: &str) -> Result<Address, GuardError> {
     let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
     let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
     let path = path.split('#').next().unwrap_or("/").to_owned();
-    Ok(Address { host, port: uri.port_u16().unwrap_or(80), authority: authority.to_owned(), path })
+    let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
+    Ok(Address { host, port, tls, authority: authority.to_owned(), path })
 }
 
 fn is_local(host: &str) -> bool {
@@ -158,7 +155,7 @@ mod tests {
         {
             assert!(matches!(guard(target, &[]), Err(GuardError::Address { .. })), "{target}");
         }
-        assert!(matches!(guard("https://127.0.0.1/", &[]), Err(GuardError::Tls { .. })));
+        assert!(matches!(guard("https://example.org/", &[]), Err(GuardError::Host { .. })));
     }
 
     #[test]
@@ -168,5 +165,7 @@ mod tests {
         assert_eq!(address.authority, "127.0.0.1:8080");
         assert_eq!(address.path, "/?x=1");
         assert_eq!(guard("http://[::1]/a", &[]).unwrap().host, "::1");
+        let address = guard("https://localhost/", &[]).unwrap();
+        assert!(address.tls && address.port == 443 && guard("https://localhost:1/", &[]).unwrap().port == 1);
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hdrhistogram::{Counter, Histogram};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Smallest distance that is kept apart, in nanoseconds.
@@ -12,13 +13,22 @@ const HIGH: u64 = 3_600_000_000_000;
 
 /// A latency histogram in compact form: the buckets that are not empty, in ascending order, each as its
 /// upper bound in nanoseconds (three significant digits) and its count. Merging loses nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Latencies {
     buckets: Vec<(u64, u64)>,
 }
 
 impl Latencies {
+    /// What a histogram holds.
+    pub(crate) fn of<T: Counter>(histogram: &Histogram<T>) -> Self {
+        let buckets = histogram
+            .iter_recorded()
+            .map(|value| (value.value_iterated_to(), value.count_at_value().as_u64()))
+            .collect();
+        Self { buckets }
+    }
+
     /// Number of values.
     pub fn count(&self) -> u64 {
         self.buckets.iter().map(|(_, count)| count).sum()
@@ -128,12 +138,7 @@ impl<T: Counter> Recorder<T> {
     }
 
     pub(crate) fn latencies(&self) -> Latencies {
-        let buckets = self
-            .histogram
-            .iter_recorded()
-            .map(|value| (value.value_iterated_to(), value.count_at_value().as_u64()))
-            .collect();
-        Latencies { buckets }
+        Latencies::of(&self.histogram)
     }
 
     /// The compact form of what was recorded since the last call, and an empty recorder.

@@ -29,6 +29,7 @@ mod target;
 mod template;
 mod threshold;
 mod tick;
+mod tls;
 
 pub use exemplar::Exemplar;
 pub use find_max::{FindMaxError, FindMaxOptions, FindMaxReport, Objective, Trial, find_max};
@@ -37,8 +38,8 @@ pub use guard::{Address, GuardError, guard};
 pub use latencies::Latencies;
 pub use outcome::ErrorKind;
 pub use report::{
-    API_VERSION, Accounting, HdrLog, Histograms, LoadReport, Pacing, Percentiles, Row, Second, Series, Table,
-    Validity, seconds_csv,
+    API_VERSION, Accounting, HdrLog, Histograms, LoadReport, Pacing, Parcel, ParcelError, Percentiles, Row,
+    Second, Series, Table, Validity, seconds_csv,
 };
 pub use schedule::{
     Arrivals, Next, Pacer, Schedule, ScheduleError, Shape, Share, parse_duration, parse_instants,
@@ -48,3 +49,4 @@ pub use target::{Target, TargetError};
 pub use template::{Template, TemplateError};
 pub use threshold::{Threshold, ThresholdError};
 pub use tick::{Tick, VersionTick};
+pub use tls::{Trust, TrustError};

@@ -3,14 +3,17 @@
 use std::error::Error;
 use std::io;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Why a request did not succeed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
     /// No connection: refused, unreachable.
     Connect,
+    /// No agreement on TLS: the certificate is not trusted, or the server does not speak it, or not HTTP/2 over it.
+    Tls,
     /// The connection was reset or closed before the answer was complete.
     Reset,
     /// No complete answer within the timeout.
@@ -29,8 +32,9 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// All kinds in the order of their declaration.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Connect,
+        Self::Tls,
         Self::Reset,
         Self::Timeout,
         Self::Protocol,
@@ -43,6 +47,7 @@ impl ErrorKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Connect => "connect",
+            Self::Tls => "tls",
             Self::Reset => "reset",
             Self::Timeout => "timeout",
             Self::Protocol => "protocol",

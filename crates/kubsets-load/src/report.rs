@@ -3,16 +3,19 @@
 mod csv;
 mod hdr_log;
 mod merge;
+mod parcel;
 mod percentiles;
 mod seconds;
 mod series;
 mod table;
 mod validity;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use csv::seconds_csv;
 pub use hdr_log::HdrLog;
+pub use parcel::{Parcel, ParcelError};
 pub use percentiles::Percentiles;
 pub use seconds::Second;
 pub use series::{Accounting, Histograms, Series};
@@ -36,7 +39,7 @@ load down and its delays are undercounted: corrected and uncorrected latency are
 what independent users would see.";
 
 /// The result of a run of the load generator.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LoadReport {
     /// Version of this form, `kubsets.dev/v1alpha1`.
@@ -136,6 +139,11 @@ impl LoadReport {
             exemplars: merged.exemplars,
             seconds: merged.seconds,
         }
+    }
+
+    /// The JSON schema of this form.
+    pub fn schema() -> schemars::Schema {
+        schemars::schema_for!(Self)
     }
 
     /// Whether the generator kept up, so that the figures speak of the server.

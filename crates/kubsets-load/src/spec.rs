@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use http::HeaderName;
 
-use crate::schedule::{Schedule, ScheduleError};
+use crate::schedule::{Schedule, ScheduleError, Share};
 use crate::target::{Target, TargetError};
+use crate::tls::Trust;
 
 /// How requests travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,7 +18,7 @@ pub enum Protocol {
     /// balances requests. More than some hundred of them a second to one address use up the local ports in the
     /// long run, which makes the run invalid.
     Http1PerRequest,
-    /// HTTP/2 by prior knowledge, many requests at once on each connection.
+    /// HTTP/2, many requests at once on each connection: by prior knowledge, or negotiated by TLS.
     Http2,
 }
 
@@ -77,10 +78,15 @@ pub struct LoadSpec {
     pub failed_from_status: u16,
     /// Send a W3C `traceparent` header, with the sampled flag set for this share of requests (0 to 1).
     pub trace_ratio: Option<f64>,
+    /// Which part of the run this generator takes, where several take part: every `of`-th request and user, and its
+    /// share of connections and of room to wait.
+    pub part: Share,
     /// Threads that send. One is enough for tens of thousands of requests per second.
     pub workers: usize,
     /// Seed of Poisson arrivals, UUIDs and trace identifiers.
     pub seed: u64,
+    /// Whose certificates `https` targets may show.
+    pub trust: Trust,
     /// Hosts that may be loaded although they are not local, see [`guard`](crate::guard()).
     pub allow_hosts: Vec<String>,
     /// What may not be exceeded.
@@ -108,8 +114,10 @@ impl LoadSpec {
             version_header: "x-kubsets-version".to_owned(),
             failed_from_status: 400,
             trace_ratio: None,
+            part: Share::WHOLE,
             workers: 1,
             seed: 1,
+            trust: Trust::default(),
             allow_hosts: Vec::new(),
             limits: Limits::default(),
             stall_limit: Duration::from_millis(250),
@@ -137,6 +145,9 @@ impl LoadSpec {
             if value == 0 {
                 return Err(SpecError::Zero { what });
             }
+        }
+        if self.part.index >= self.part.of {
+            return Err(SpecError::Part(self.part));
         }
         if self.timeout.is_zero() {
             return Err(SpecError::Zero { what: "timeout" });
@@ -192,6 +203,11 @@ impl LoadSpec {
         self.duration.or(self.schedule.natural_end()).unwrap_or(self.limits.duration)
     }
 
+    /// The part of the whole run that a worker takes.
+    pub(crate) fn share_of(&self, worker: usize) -> Share {
+        Share { index: self.part.index * self.workers + worker, of: self.part.of * self.workers }
+    }
+
     pub(crate) fn drain_time(&self) -> Duration {
         self.drain.unwrap_or(self.timeout)
     }
@@ -242,6 +258,9 @@ pub enum SpecError {
         /// The setting.
         what: &'static str,
     },
+    /// There is no such part.
+    #[error("part {} of {} does not exist (parts count from 0)", .0.index, .0.of)]
+    Part(Share),
     /// The name of the version header is no header name.
     #[error("`{0}` is no header name")]
     VersionHeader(String),

@@ -1,7 +1,5 @@
 //! Counts and histograms of one worker, handed over as a [`Shard`] once a second.
 
-use http::HeaderValue;
-
 use crate::exemplar::{Exemplar, Exemplars};
 use crate::latencies::{Latencies, Recorder};
 use crate::outcome::{ErrorKind, Outcome};
@@ -9,7 +7,7 @@ use crate::outcome::{ErrorKind, Outcome};
 /// Most pairs of target and version that are kept apart; bounds the memory.
 const MAX_CELLS: usize = 24;
 /// Name under which versions beyond that are counted.
-const OTHER: &str = "other";
+const OTHER: &[u8] = b"other";
 
 /// Events of one target and version.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -89,7 +87,7 @@ pub(crate) struct LastWords {
 /// A finished request.
 pub(crate) struct Sample<'a> {
     pub(crate) target: usize,
-    pub(crate) version: Option<&'a HeaderValue>,
+    pub(crate) version: Option<&'a [u8]>,
     pub(crate) outcome: Outcome,
     pub(crate) planned: u64,
     pub(crate) sent: u64,
@@ -99,7 +97,7 @@ pub(crate) struct Sample<'a> {
 
 struct Cell {
     target: usize,
-    version: Option<HeaderValue>,
+    version: Option<Box<[u8]>>,
     counts: Counts,
     corrected: Recorder<u32>,
     bounds: Recorder<u32>,
@@ -200,22 +198,21 @@ impl Tally {
         self.exemplars.take()
     }
 
-    fn cell(&mut self, target: usize, version: Option<&HeaderValue>) -> usize {
-        let same = |cell: &Cell| cell.target == target && cell.version.as_ref() == version;
+    fn cell(&mut self, target: usize, version: Option<&[u8]>) -> usize {
+        let same = |cell: &Cell| cell.target == target && cell.version.as_deref() == version;
         if let Some(index) = self.cells.iter().position(same) {
             return index;
         }
-        let other = HeaderValue::from_static(OTHER);
-        if self.cells.len() >= MAX_CELLS && version != Some(&other) {
-            return self.cell(target, Some(&other));
+        if self.cells.len() >= MAX_CELLS && version != Some(OTHER) {
+            return self.cell(target, Some(OTHER));
         }
-        self.cells.push(Cell::new(target, version.cloned()));
+        self.cells.push(Cell::new(target, version.map(Box::from)));
         self.cells.len() - 1
     }
 }
 
 impl Cell {
-    fn new(target: usize, version: Option<HeaderValue>) -> Self {
+    fn new(target: usize, version: Option<Box<[u8]>>) -> Self {
         Self {
             target,
             version,
@@ -234,7 +231,7 @@ impl Cell {
     fn take(&mut self) -> CellShard {
         CellShard {
             target: self.target,
-            version: self.version.as_ref().map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned()),
+            version: self.version.as_ref().map(|v| String::from_utf8_lossy(v).into_owned()),
             counts: std::mem::take(&mut self.counts),
             corrected: self.corrected.take(),
             bounds: self.bounds.take(),
@@ -248,7 +245,7 @@ impl Cell {
 mod tests {
     use super::*;
 
-    fn sample(version: Option<&HeaderValue>, outcome: Outcome) -> Sample<'_> {
+    fn sample(version: Option<&[u8]>, outcome: Outcome) -> Sample<'_> {
         Sample {
             target: 0,
             version,
@@ -263,9 +260,8 @@ mod tests {
     #[test]
     fn outcomes_go_where_they_belong() {
         let mut tally = Tally::new(1, 400);
-        let version = HeaderValue::from_static("1.0");
-        tally.finished(&sample(Some(&version), Outcome::Answer(200)));
-        tally.finished(&sample(Some(&version), Outcome::Answer(503)));
+        tally.finished(&sample(Some(b"1.0"), Outcome::Answer(200)));
+        tally.finished(&sample(Some(b"1.0"), Outcome::Answer(503)));
         tally.finished(&sample(None, Outcome::Error(ErrorKind::Reset)));
         tally.finished(&sample(None, Outcome::TimedOut));
         let shard = tally.take(3);
@@ -285,12 +281,11 @@ mod tests {
     fn memory_is_bounded_however_many_versions_there_are() {
         let mut tally = Tally::new(1, 400);
         for number in 0..500 {
-            let version = HeaderValue::from_str(&format!("v{number}")).unwrap();
-            tally.finished(&sample(Some(&version), Outcome::Answer(200)));
+            tally.finished(&sample(Some(format!("v{number}").as_bytes()), Outcome::Answer(200)));
         }
         let shard = tally.take(0);
         assert!(shard.cells.len() <= MAX_CELLS + 1);
-        let other = shard.cells.iter().find(|cell| cell.version.as_deref() == Some(OTHER)).unwrap();
+        let other = shard.cells.iter().find(|cell| cell.version.as_deref() == Some("other")).unwrap();
         let all: u64 = shard.cells.iter().map(|cell| cell.counts.ok).sum();
         assert_eq!(all, 500);
         assert!(other.counts.ok > 400);

@@ -1,5 +1,6 @@
 //! What is asked: address, method, headers, body, and weight among several targets.
 
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue, Method};
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +14,7 @@ pub struct Target {
     /// Name in reports; the method and address if empty.
     #[serde(default)]
     pub name: String,
-    /// `http://host[:port]/path`.
+    /// `http://host[:port]/path`, or `https` for TLS.
     pub url: String,
     /// Method, `GET` by default.
     #[serde(default = "get")]
@@ -63,6 +64,9 @@ pub enum TargetError {
         /// Header value as given.
         value: String,
     },
+    /// A header that says where the body ends, which the generator does by itself.
+    #[error("header `{0}` is set by the load generator itself")]
+    Framing(HeaderName),
     /// The path cannot be sent.
     #[error("path `{0}` cannot be sent")]
     Path(String),
@@ -107,6 +111,9 @@ impl Target {
         for (name, value) in &self.headers {
             let bad = || TargetError::Header { name: name.clone(), value: value.clone() };
             let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
+            if parsed == CONTENT_LENGTH || parsed == TRANSFER_ENCODING {
+                return Err(TargetError::Framing(parsed));
+            }
             let value_template = template(&format!("header {name}"), value)?;
             HeaderValue::from_str(value).map_err(|_| bad())?;
             headers.push((parsed, value_template));
@@ -199,6 +206,10 @@ mod tests {
         );
         assert_eq!(with(|t| t.body = "{{x}}".into()), "bad template in the body");
         assert_eq!(with(|t| t.headers.push(("a b".into(), "c".into()))), "header `a b: c` cannot be sent");
+        assert_eq!(
+            with(|t| t.headers.push(("Content-Length".into(), "1".into()))),
+            "header `content-length` is set by the load generator itself"
+        );
         assert_eq!(with(|t| t.url = "http://127.0.0.1/a b".into()), "path `/a b` cannot be sent");
         assert_eq!(with(|t| t.url = "http://example.org/".into()), "target refused");
     }

@@ -1,5 +1,7 @@
 //! Texts with placeholders that change from request to request: `{{seq}}` and `{{uuid}}`.
 
+use std::io::Write;
+
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use uuid::Builder;
@@ -75,20 +77,29 @@ impl Template {
 
     /// The text of one request.
     pub(crate) fn render(&self, seq: u64, rng: &mut ChaCha8Rng) -> String {
-        let mut out = String::new();
+        let mut out = Vec::new();
+        self.write(seq, rng, &mut out);
+        String::from_utf8(out).expect("texts and placeholders are UTF-8")
+    }
+
+    /// Adds the text of one request to `out`.
+    pub(crate) fn write(&self, seq: u64, rng: &mut ChaCha8Rng, out: &mut Vec<u8>) {
         for part in &self.parts {
             match part {
-                Part::Text(text) => out.push_str(text),
-                Part::Seq => out.push_str(&seq.to_string()),
+                Part::Text(text) => out.extend_from_slice(text.as_bytes()),
+                Part::Seq => {
+                    // Writing to a vector cannot fail.
+                    let _always_ok = write!(out, "{seq}");
+                }
                 Part::Uuid => {
                     let mut bytes = [0; 16];
                     rng.fill_bytes(&mut bytes);
                     let id = Builder::from_random_bytes(bytes).into_uuid();
-                    out.push_str(id.as_hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()));
+                    let mut text = uuid::Uuid::encode_buffer();
+                    out.extend_from_slice(id.as_hyphenated().encode_lower(&mut text).as_bytes());
                 }
             }
         }
-        out
     }
 }
 

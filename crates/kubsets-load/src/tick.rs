@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::latencies::Latencies;
+use crate::outcome::ErrorKind;
 
 /// What one version of the server did in one second. Only requests with a complete answer are in here.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +58,12 @@ pub struct Tick {
     pub disturbed: bool,
     /// Latencies of all good answers, from the planned instant.
     pub latencies: Latencies,
+    /// The same from the actual sending.
+    #[serde(default)]
+    pub uncorrected: Latencies,
+    /// Unsuccessful requests by kind, timeouts included.
+    #[serde(default)]
+    pub errors: BTreeMap<ErrorKind, u64>,
     /// By the version that the answer named.
     pub versions: BTreeMap<String, VersionTick>,
     /// Answers that named no version, for example from a proxy without a backend.

@@ -30,6 +30,8 @@ enum Command {
         #[arg(long)]
         run: kubsets_undo::RunId,
     },
+    /// Send one pod's part of a load that the cluster carries out, and print its report as one line
+    LoadPod(crate::commands::load::PodArgs),
     /// Start the first process of a native node and end
     NodeSupervisor {
         /// The node's folder
@@ -47,7 +49,7 @@ enum Command {
 /// Runs those hidden commands that need a process with one thread; `None` for the others.
 pub(crate) fn run_alone(args: &Args) -> Option<anyhow::Result<ExitCode>> {
     match &args.command {
-        Command::Docs | Command::Programs | Command::Watchdog { .. } => None,
+        Command::Docs | Command::Programs | Command::Watchdog { .. } | Command::LoadPod(_) => None,
         Command::NodeSupervisor { dir } => Some(supervise(dir)),
         Command::NodeInit { dir } => Some(match node_init::init(dir) {
             Ok(never) => match never {},
@@ -80,6 +82,7 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::Success)
         }
         Command::Watchdog { run } => watchdog(app, &run).await,
+        Command::LoadPod(args) => crate::commands::load::run_pod(app, &args).await,
         Command::NodeSupervisor { .. } | Command::NodeInit { .. } => {
             unreachable!("they run without a runtime")
         }

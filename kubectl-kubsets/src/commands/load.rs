@@ -1,28 +1,31 @@
 //! `load`: honest open-loop load on a URL or on the stack.
 
+mod figures;
+mod measure;
+mod metrics;
+mod order;
+mod pods;
 mod report;
+mod search;
 mod threshold;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use kubsets_load::{
-    FindMaxOptions, Generator, HdrLog, LoadReport, LoadSpec, Objective, Protocol, Running, Schedule, Target,
-    Tick, find_max, parse_instants, seconds_csv,
-};
+use kubsets_load::{Schedule, Share};
 
+use self::order::Order;
 use self::threshold::Threshold;
 use crate::app::App;
 use crate::cli::values::{Percent, parse_duration, parse_percent};
 use crate::entrance;
-use crate::ui::{ExitCode, Failure, Format, Step, millis, percent};
+use crate::ui::{ExitCode, Failure};
+
+pub(crate) use self::pods::{PodArgs, run_pod};
 
 /// Route of the stack that costs least.
 const CHEAP_ROUTE: &str = "/api/info";
-
-/// Seconds between lines of progress where no bar can be drawn.
-const LINE_EVERY: u64 = 10;
 
 /// Arguments of `load`.
 #[derive(clap::Args, Debug)]
@@ -67,13 +70,30 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TEXT", default_value = "")]
     body: String,
 
-    /// HTTP/2 by prior knowledge
+    /// File with the body to send
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, conflicts_with = "body")]
+    body_file: Option<PathBuf>,
+
+    /// YAML list of targets with url, method, headers, body and weight, instead of one address
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath,
+          conflicts_with_all = ["url", "method", "headers", "body", "body_file"])]
+    targets: Option<PathBuf>,
+
+    /// HTTP/2: by prior knowledge, or negotiated by TLS
     #[arg(long, conflicts_with = "fresh_connections")]
     http2: bool,
 
     /// A new connection for each request, so that what balances connections balances requests
     #[arg(long)]
     fresh_connections: bool,
+
+    /// Certificate authorities of https targets, instead of those of this machine
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, conflicts_with = "insecure")]
+    ca_file: Option<PathBuf>,
+
+    /// Accept any certificate of https targets
+    #[arg(long)]
+    insecure: bool,
 
     /// Share of requests whose traces are sampled; a traceparent is sent with each
     #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
@@ -84,7 +104,7 @@ pub(crate) struct Args {
     fail_if: Vec<Threshold>,
 
     /// Search the highest rate at which p99 and errors stay within --p99 and --errors
-    #[arg(long, conflicts_with_all = ["replay", "fail_if", "csv", "hdr"])]
+    #[arg(long, conflicts_with_all = ["replay", "fail_if", "csv", "hdr", "metrics_listen"])]
     find_max: bool,
 
     /// With --find-max: highest p99
@@ -102,6 +122,28 @@ pub(crate) struct Args {
     /// Write an HDR histogram log
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     hdr: Option<PathBuf>,
+
+    /// Serve Prometheus metrics at this loopback address while the load runs
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = metrics::parse_address)]
+    metrics_listen: Option<SocketAddr>,
+
+    /// Lines instead of the live picture (the default without a terminal)
+    #[arg(long)]
+    plain: bool,
+
+    /// Send from pods in the cluster, which start together; their figures are added up without loss
+    #[arg(long, conflicts_with_all = ["find_max", "hdr", "metrics_listen"])]
+    in_cluster: bool,
+
+    /// With --in-cluster: number of pods, which share rate, users and connections
+    #[arg(long, value_name = "NUMBER", default_value_t = 2, requires = "in_cluster",
+          value_parser = clap::value_parser!(u16).range(1..=64))]
+    pods: u16,
+
+    /// With --in-cluster: time for the pods to be ready before they start together
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "15s",
+          requires = "in_cluster")]
+    start_in: Duration,
 
     /// Another host that may be loaded
     #[arg(long, value_name = "HOST")]
@@ -121,55 +163,23 @@ pub(crate) struct Args {
 /// # Errors
 /// When a value is wrong, a target is refused, or there is no way in to the stack.
 pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
+    if args.in_cluster {
+        return pods::run(app, &args).await;
+    }
     // Keeps a forwarded port open for as long as the load runs.
     let mut way = None;
-    let url = if let Some(url) = &args.url {
-        url.clone()
+    let url = if args.targets.is_some() {
+        None
+    } else if let Some(url) = &args.url {
+        Some(url.clone())
     } else {
         let access = app.stack_access().await?;
         let entrance = way.insert(entrance::find(&app.ui, &access).await?);
-        format!("{}{CHEAP_ROUTE}", entrance.url)
+        Some(format!("{}{CHEAP_ROUTE}", entrance.url))
     };
-    let spec = spec(&args, url)?;
+    let spec = Order::new(&args, url)?.spec(Share::WHOLE)?;
     spec.check().map_err(|error| refuse(&error.into()))?;
-    if args.find_max { search(app, &args, &spec).await } else { measure(app, &args, spec).await }
-}
-
-fn spec(args: &Args, url: String) -> anyhow::Result<LoadSpec> {
-    let schedule = match &args.replay {
-        Some(file) => {
-            let text =
-                std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-            parse_instants(&text).map_err(|error| Failure::usage(format!("{}: {error}", file.display())))?
-        }
-        None => args.rate.clone(),
-    };
-    if schedule.peak_rate() == Some(0.0) {
-        return Err(Failure::usage("--rate: a rate of 0 sends nothing").into());
-    }
-    let replay = args.replay.is_some();
-    let mut spec = LoadSpec::new(url.clone(), schedule);
-    spec.targets = vec![Target {
-        method: args.method.clone(),
-        headers: args.headers.clone(),
-        body: args.body.clone(),
-        ..Target::get(url)
-    }];
-    spec.duration = (!replay).then_some(args.duration);
-    spec.protocol = match (args.http2, args.fresh_connections) {
-        (true, _) => Protocol::Http2,
-        (_, true) => Protocol::Http1PerRequest,
-        _ => Protocol::Http1,
-    };
-    spec.connections = args.connections;
-    spec.timeout = args.timeout;
-    spec.trace_ratio = args.trace.map(Percent::share);
-    spec.seed = args.seed;
-    spec.allow_hosts.clone_from(&args.allow_host);
-    if let Some(rate) = args.max_rate {
-        spec.limits.rate = rate;
-    }
-    Ok(spec)
+    if args.find_max { search::run(app, &args, &spec).await } else { measure::run(app, &args, spec).await }
 }
 
 /// A refusal of the load generator as a usage error with a hint.
@@ -183,129 +193,6 @@ fn refuse(error: &anyhow::Error) -> Failure {
         return failure.with_hint("--max-rate raises the limit");
     }
     failure.with_hint("`kubectl kubsets load --help` shows the accepted forms")
-}
-
-async fn measure(app: &App, args: &Args, spec: LoadSpec) -> anyhow::Result<ExitCode> {
-    let step = app.ui.step(format!("{} {}, {} requests/s", args.method, spec.targets[0].url, spec.schedule));
-    if let Some(duration) = spec.duration {
-        step.expect(duration);
-    }
-    let running = Generator::start(spec).await?;
-    let (report, interrupted) = follow(app, args, running, &step).await?;
-    step.done(format!("{} ok of {}", report.accounting.ok, report.accounting.planned));
-    if let Some(file) = &args.csv {
-        std::fs::write(file, seconds_csv(&report.seconds))
-            .with_context(|| format!("cannot write {}", file.display()))?;
-    }
-    let crossed: Vec<String> = args.fail_if.iter().filter_map(|rule| rule.crossed_by(&report)).collect();
-    app.ui.emit("LoadReport", &report, |style| report::render(&report, &crossed, style))?;
-    if interrupted {
-        return Ok(ExitCode::Interrupted);
-    }
-    if !report.is_valid() {
-        app.ui.hint("a lower rate or an idle machine lets the generator keep up");
-        return Ok(ExitCode::Inconclusive);
-    }
-    if crossed.is_empty() {
-        return Ok(ExitCode::Success);
-    }
-    // The table names them already.
-    if matches!(app.ui.format(), Format::Json | Format::Yaml) {
-        for rule in crossed {
-            app.ui.message(format!("threshold crossed: {rule}"));
-        }
-    }
-    Ok(ExitCode::VerdictFailed)
-}
-
-/// Shows the seconds as they pass, until the end or Ctrl-C; says whether it was the latter.
-async fn follow(
-    app: &App,
-    args: &Args,
-    mut running: Running,
-    step: &Step,
-) -> anyhow::Result<(LoadReport, bool)> {
-    let mut ticks = running.ticks();
-    let mut log = match &args.hdr {
-        Some(file) => {
-            let out =
-                std::fs::File::create(file).with_context(|| format!("cannot write {}", file.display()))?;
-            Some(HdrLog::begin(std::io::BufWriter::new(out), running.started())?)
-        }
-        None => None,
-    };
-    let mut more = true;
-    loop {
-        tokio::select! {
-            tick = ticks.next(), if more => match tick {
-                Some(tick) => {
-                    if let Some(log) = &mut log {
-                        log.write(&tick)?;
-                    }
-                    if app.ui.is_animated() || tick.second % LINE_EVERY == LINE_EVERY - 1 {
-                        step.update(second(&tick));
-                    }
-                }
-                None => more = false,
-            },
-            report = running.wait() => {
-                let report = report?;
-                while let Some(tick) = ticks.next().await {
-                    if let Some(log) = &mut log {
-                        log.write(&tick)?;
-                    }
-                }
-                if let Some(log) = log {
-                    log.finish()?;
-                }
-                return Ok((report, false));
-            }
-            _ = tokio::signal::ctrl_c() => {
-                app.ui.message("stopping; requests under way may end, press again to stop now");
-                let report = tokio::select! {
-                    report = running.stop() => report?,
-                    _ = tokio::signal::ctrl_c() => {
-                        return Err(Failure::new(ExitCode::Interrupted, "stopped without a report").into());
-                    }
-                };
-                return Ok((report, true));
-            }
-        }
-    }
-}
-
-fn second(tick: &Tick) -> String {
-    let at = |quantile| tick.latencies.quantile(quantile).map_or(f64::NAN, |value| value.as_secs_f64() * 1e3);
-    let versions: Vec<String> = tick.versions.iter().map(|(name, v)| format!("{name} {}", v.count)).collect();
-    let versions = if versions.len() > 1 { format!(", {}", versions.join(", ")) } else { String::new() };
-    format!(
-        "second {}: {} ok, {} failed, p50 {}, p99 {}{versions}",
-        tick.second + 1,
-        tick.ok,
-        tick.failed + tick.timed_out,
-        millis(at(0.5)),
-        millis(at(0.99)),
-    )
-}
-
-async fn search(app: &App, args: &Args, spec: &LoadSpec) -> anyhow::Result<ExitCode> {
-    let objective = Objective { p99: args.p99, error_rate: args.errors.share() };
-    let start = spec.schedule.peak_rate().unwrap_or(100.0);
-    let trial = args.duration.min(Duration::from_secs(10));
-    let options = FindMaxOptions { start, max: spec.limits.rate, trial, ..FindMaxOptions::default() };
-    let step = app.ui.step(format!("Searching the highest rate with p99 within {:?}", args.p99));
-    let search = find_max(spec, objective, options, |trial| {
-        let word = if trial.kept { "kept" } else { "not kept" };
-        let figures = format!("p99 {}, errors {}", millis(trial.p99_ms), percent(trial.error_rate));
-        step.update(format!("{:.0} requests/s: {word}, {figures}", trial.rate));
-    });
-    let report = tokio::select! {
-        report = search => report.map_err(|error| Failure::new(ExitCode::Inconclusive, "no rate was found").because(error))?,
-        _ = tokio::signal::ctrl_c() => return Ok(ExitCode::Interrupted),
-    };
-    step.done("");
-    app.ui.emit("FindMaxReport", &report, |style| report::render_search(&report, style))?;
-    Ok(if report.rate.is_some() { ExitCode::Success } else { ExitCode::VerdictFailed })
 }
 
 fn parse_header(text: &str) -> Result<(String, String), String> {

@@ -43,7 +43,12 @@ fn wrong_values_are_refused_with_the_accepted_form() {
         &["load", target, "--fail-if", "p98 > 5ms"],
         &["load", target, "--connections", "0"],
         &["load", target, "-H", "nocolon"],
-        &["load", "https://127.0.0.1/"],
+        &["load", "https://example.com/"],
+        &["load", "https://127.0.0.1/", "--ca-file", "absent-file"],
+        &["load", target, "--metrics-listen", "0.0.0.0:9095"],
+        &["load", target, "--targets", "targets.yaml"],
+        &["load", "--targets", "absent-file"],
+        &["load", target, "--pods", "3"],
         &["load", target, "--replay", "absent-file", "--rate", "5"],
     ] {
         let output = here.run(args);
@@ -89,4 +94,57 @@ fn a_crossed_threshold_fails() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains("crossed: rate < 1000, measured"), "{text}");
     assert!(text.contains("planned 20 = ok"), "{text}");
+}
+
+#[test]
+fn pods_take_parts_of_one_load_and_print_them_on_one_line() {
+    let (here, url) = (Surroundings::new(), server());
+    let order = serde_json::json!({
+        "targets": [{"url": url}], "schedule": "60", "replay": null, "durationMs": 1000, "http2": false,
+        "freshConnections": false, "connections": 8, "timeoutMs": 1000, "traceRatio": null, "insecure": false,
+        "authorities": null, "allowHosts": [], "maxRate": null, "seed": 1,
+    });
+    let start = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("is later");
+    let start = (start.as_millis() + 500).to_string();
+    let order = order.to_string();
+    let reports = ["0", "1", "2"].map(|index| {
+        // One after the other: the instant is over for the later ones, which is a failure that they tell.
+        here.run(&[
+            "internal",
+            "load-pod",
+            "--start-unix-ms",
+            &start,
+            "--pods",
+            "3",
+            "--index",
+            index,
+            "--order",
+            &order,
+        ])
+    });
+    let [first, second, _] = reports;
+    assert!(first.status.success(), "{}", String::from_utf8_lossy(&first.stderr));
+    let line = String::from_utf8(first.stdout).expect("is text");
+    assert_eq!(line.lines().count(), 1);
+    let parcel: kubsets_load::Parcel = serde_json::from_str(line.trim()).expect("is a parcel");
+    let report = parcel.open().expect("is whole");
+    assert_eq!(report.accounting.planned, 20);
+    assert!(report.accounting.holds());
+    assert_eq!(second.status.code(), Some(6));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("after the common start"));
+}
+
+#[test]
+fn targets_of_a_file_get_their_shares() {
+    let (here, url) = (Surroundings::new(), server());
+    let file = here.home().join("targets.yaml");
+    let text = format!("- {{name: often, url: {url}, weight: 3}}\n- {{name: seldom, url: {url}}}\n");
+    std::fs::write(&file, text).expect("is written");
+    let args = ["load", "--targets", "targets.yaml", "--rate", "40", "--duration", "1s", "-o", "json"];
+    let output = here.run(&args);
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("is JSON");
+    let planned = |index: usize| report["targets"][index]["accounting"]["planned"].as_u64();
+    assert_eq!((planned(0), planned(1)), (Some(30), Some(10)));
+    assert_eq!(report["targets"][0]["name"], "often");
 }

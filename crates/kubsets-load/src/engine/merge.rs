@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::exemplar::Exemplar;
 use crate::latencies::Recorder;
+use crate::outcome::ErrorKind;
 use crate::report::Second;
 use crate::tally::{CellShard, Counts, Shard, TargetShard};
 use crate::tick::Tick;
@@ -158,6 +159,12 @@ fn into_tick(tick: &mut Tick, cell: &CellShard) {
     tick.failed += cell.counts.failed;
     tick.timed_out += cell.counts.timed_out;
     tick.latencies.merge(&cell.corrected);
+    tick.uncorrected.merge(&cell.uncorrected);
+    for (kind, count) in ErrorKind::ALL.into_iter().zip(cell.counts.errors) {
+        if count > 0 {
+            *tick.errors.entry(kind).or_default() += count;
+        }
+    }
     let answers: u64 = cell.counts.statuses.iter().sum();
     if answers == 0 {
         return;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::slot::Slot;
 use super::timer::Timer;
 use super::worker::Worker;
-use crate::schedule::{Next, Pacer, Schedule, Share, nanos};
+use crate::schedule::{Next, Pacer, Schedule, nanos};
 use crate::tally::{LastWords, Shard};
 
 const SECOND: u64 = 1_000_000_000;
@@ -24,7 +24,7 @@ const BATCH: usize = 256;
 pub(crate) async fn run(worker: &Arc<Worker>, out: &Sender<Shard>) -> io::Result<()> {
     let spec = &worker.plan.spec;
     let mut timer = Timer::new()?;
-    let share = Share { index: worker.index, of: spec.workers };
+    let share = spec.share_of(worker.index);
     let mut pace = Pace {
         worker,
         out,
@@ -151,7 +151,8 @@ impl Pace<'_> {
         shard.rate = match self.worker.plan.spec.schedule {
             Schedule::Closed { .. } => None,
             Schedule::Open { .. } | Schedule::Replay { .. } => {
-                self.pacer.rate_at(self.worker.now().min(self.end))
+                let parts = self.worker.plan.spec.part.of as f64;
+                self.pacer.rate_at(self.worker.now().min(self.end)).map(|rate| rate / parts)
             }
         };
         shard

@@ -1,7 +1,6 @@
 //! The slots of one endpoint and the requests that wait for them.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -70,7 +69,6 @@ struct Slot {
 /// The slots of one endpoint.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    pub(crate) addresses: Vec<SocketAddr>,
     capacity: usize,
     room: usize,
     slots: Vec<Slot>,
@@ -79,8 +77,8 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    pub(crate) fn new(addresses: Vec<SocketAddr>, capacity: usize, room: usize) -> Self {
-        Self { addresses, capacity, room, slots: Vec::new(), idle: VecDeque::new(), waiting: VecDeque::new() }
+    pub(crate) fn new(capacity: usize, room: usize) -> Self {
+        Self { capacity, room, slots: Vec::new(), idle: VecDeque::new(), waiting: VecDeque::new() }
     }
 
     /// Adds a slot without work and returns its number.
@@ -180,7 +178,7 @@ mod tests {
 
     #[test]
     fn slots_first_then_the_queue_then_refusal() {
-        let mut pool = Pool::new(Vec::new(), 2, 1);
+        let mut pool = Pool::new(2, 1);
         assert_eq!(pool.push(job(1)), Pushed::Start(0));
         assert_eq!(pool.push(job(2)), Pushed::Start(1));
         assert_eq!(pool.push(job(3)), Pushed::Taken);
@@ -200,7 +198,7 @@ mod tests {
 
     #[test]
     fn sweeping_expires_and_gives_up() {
-        let mut pool = Pool::new(Vec::new(), 1, 10);
+        let mut pool = Pool::new(1, 10);
         pool.push(job(0));
         for planned in [10, 20, 30] {
             pool.push(job(planned));

@@ -1,18 +1,14 @@
 //! A slot: a task that serves planned requests one after the other over its connection.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Response};
-
-use super::http1::Http1;
+use super::http1::{Failure, Http1, Named};
 use super::http2::{self, Shared};
 use super::pool::{Job, Signal};
-use super::request::Outgoing;
 use super::worker::Worker;
 use crate::outcome::{ErrorKind, Outcome};
 use crate::spec::Protocol;
@@ -23,48 +19,33 @@ const REFUSED_PAUSE: Duration = Duration::from_millis(10);
 /// Fresh connections tried for one request when idle ones turn out to be closed before anything was sent.
 const TRIES: usize = 3;
 
-/// What is kept of a complete answer.
-pub(crate) struct Answer {
-    status: u16,
-    version: Option<HeaderValue>,
-}
-
-impl Answer {
-    pub(crate) fn of<B>(response: &Response<B>, version_header: &HeaderName) -> Self {
-        let version = response.headers().get(version_header).cloned();
-        Self { status: response.status().as_u16(), version }
-    }
-}
-
-/// Why an exchange brought no answer.
-pub(crate) enum Failure {
-    /// The connection was closed before anything of the request was sent: it comes back and another connection
-    /// may be tried.
-    NotSent(Box<Outgoing>),
-    /// The request failed.
-    Error(ErrorKind),
-}
-
 /// One slot of a pool.
 pub(crate) struct Slot {
     worker: Arc<Worker>,
     pool: usize,
     number: usize,
     signal: Arc<Signal>,
-    address: SocketAddr,
     shared: Option<Shared>,
     link: Option<Http1>,
+    /// The bytes of the last HTTP/1.1 request; its room is used again.
+    request: Vec<u8>,
+    version: Named,
 }
 
 impl Slot {
     pub(crate) fn new(worker: Arc<Worker>, pool: usize, number: usize) -> Self {
-        let (signal, address) = {
-            let state = worker.state();
-            let addresses = &state.pools[pool].addresses;
-            (state.pools[pool].signal(number), addresses[number % addresses.len()])
-        };
+        let signal = worker.state().pools[pool].signal(number);
         let shared = worker.shared(pool, number);
-        Self { worker, pool, number, signal, address, shared, link: None }
+        Self {
+            worker,
+            pool,
+            number,
+            signal,
+            shared,
+            link: None,
+            request: Vec::new(),
+            version: Named::default(),
+        }
     }
 
     /// Serves requests as they are handed over, until the runtime ends.
@@ -81,7 +62,7 @@ impl Slot {
             let now = self.worker.now();
             let job = self.worker.state().plan_closed(self.pool, self.number, now);
             let outcome = self.serve(job).await;
-            if outcome == Outcome::Error(ErrorKind::Connect) {
+            if matches!(outcome, Outcome::Error(ErrorKind::Connect | ErrorKind::Tls)) {
                 self.think(think.max(REFUSED_PAUSE)).await;
             } else if !think.is_zero() {
                 self.think(think).await;
@@ -121,11 +102,12 @@ impl Slot {
 
     async fn serve(&mut self, job: Job) -> Outcome {
         let sent = self.worker.now();
-        let (request, trace_id) = self.worker.state().make(job.target);
         let signal = Arc::clone(&self.signal);
         signal.arm(sent.saturating_add(self.worker.timeout()).max(1));
+        self.version.clear();
+        let mut trace_id = None;
         let result = {
-            let mut exchange = pin!(self.exchange(request));
+            let mut exchange = pin!(self.exchange(job.target, &mut trace_id));
             std::future::poll_fn(|cx| {
                 signal.waker.register(cx.waker());
                 if signal.is_expired() {
@@ -142,9 +124,9 @@ impl Slot {
         {
             self.link = None;
         }
-        let (outcome, version) = match &result {
-            Some(Ok(answer)) => (Outcome::Answer(answer.status), answer.version.as_ref()),
-            Some(Err(kind)) => (Outcome::Error(*kind), None),
+        let (outcome, version) = match result {
+            Some(Ok(status)) => (Outcome::Answer(status), self.version.get()),
+            Some(Err(kind)) => (Outcome::Error(kind), None),
             None => (Outcome::TimedOut, None),
         };
         let sample =
@@ -153,36 +135,31 @@ impl Slot {
         outcome
     }
 
-    /// Exchanges a request for an answer, on a new connection if an idle one has been closed meanwhile.
-    async fn exchange(&mut self, mut request: Outgoing) -> Result<Answer, ErrorKind> {
+    /// Exchanges a request for an answer and returns its status.
+    async fn exchange(&mut self, target: usize, trace_id: &mut Option<u128>) -> Result<u16, ErrorKind> {
         let worker = Arc::clone(&self.worker);
-        let version_header = worker.version_header();
+        let endpoint = &worker.plan.endpoints[self.pool];
+        if let Some(shared) = &self.shared {
+            let request;
+            (request, *trace_id) = worker.state().make(target);
+            let place = (endpoint, self.number);
+            return http2::exchange(shared, place, request, worker.version_header(), &mut self.version).await;
+        }
+        let to_head;
+        (*trace_id, to_head) = worker.state().write(target, &mut self.request);
         for _ in 0..TRIES {
-            let result = self.exchange_once(request, version_header).await;
-            match result {
-                Ok(answer) => return Ok(answer),
+            let link = match &mut self.link {
+                Some(link) => link,
+                None => self.link.insert(Http1::new(endpoint.connect(self.number).await?)),
+            };
+            let header = worker.version_header();
+            match link.exchange(&self.request, to_head, header, &mut self.version).await {
+                Ok(status) => return Ok(status),
                 Err(Failure::Error(kind)) => return Err(kind),
-                Err(Failure::NotSent(unsent)) => {
-                    self.link = None;
-                    request = *unsent;
-                }
+                // An idle connection has been closed meanwhile.
+                Err(Failure::NotSent) => self.link = None,
             }
         }
         Err(ErrorKind::Reset)
-    }
-
-    async fn exchange_once(
-        &mut self,
-        request: Outgoing,
-        version_header: &HeaderName,
-    ) -> Result<Answer, Failure> {
-        if let Some(shared) = &self.shared {
-            return http2::exchange(shared, self.address, request, version_header).await;
-        }
-        let link = match &mut self.link {
-            Some(link) => link,
-            None => self.link.insert(Http1::connect(self.address).await.map_err(Failure::Error)?),
-        };
-        link.exchange(request, version_header).await
     }
 }

@@ -59,9 +59,17 @@ impl State {
         job
     }
 
+    /// Begins a request over HTTP/2.
     pub(crate) fn make(&mut self, target: usize) -> (Outgoing, Option<u128>) {
         self.under_way += 1;
         self.factory.make(target)
+    }
+
+    /// Begins a request over HTTP/1.1, whose bytes are written into `out`: its trace identifier, if it carries one,
+    /// and whether it is a HEAD.
+    pub(crate) fn write(&mut self, target: usize, out: &mut Vec<u8>) -> (Option<u128>, bool) {
+        self.under_way += 1;
+        self.factory.write(target, out)
     }
 
     pub(crate) fn finished(&mut self, pool: usize, slot: usize, sample: &Sample<'_>) {

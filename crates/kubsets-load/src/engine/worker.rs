@@ -1,6 +1,5 @@
 //! A worker: one thread with its own runtime, its pacing task and its slots.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,8 +12,9 @@ use super::pool::Pool;
 use super::request::Factory;
 use super::slot::Slot;
 use super::state::State;
+use super::stream::Endpoint;
 use super::{Control, pace};
-use crate::schedule::{Schedule, nanos};
+use crate::schedule::{Schedule, Share, nanos};
 use crate::spec::{LoadSpec, Protocol};
 use crate::tally::{LastWords, Shard, Tally};
 use crate::target::{Compiled, Mixer};
@@ -26,8 +26,8 @@ pub(crate) struct Plan {
     pub(crate) targets: Vec<Compiled>,
     /// Number of the endpoint of each target.
     pub(crate) endpoint_of: Vec<usize>,
-    /// Addresses of each endpoint.
-    pub(crate) endpoints: Vec<Vec<SocketAddr>>,
+    /// The different hosts and ports of the targets.
+    pub(crate) endpoints: Vec<Endpoint>,
     pub(crate) version_header: HeaderName,
     pub(crate) start: Instant,
 }
@@ -45,9 +45,10 @@ pub(crate) struct Worker {
 impl Worker {
     fn new(index: usize, plan: Arc<Plan>, control: Arc<Control>) -> Self {
         let spec = &plan.spec;
-        let capacity = share(spec.concurrency(), index, spec.workers);
-        let room = share(spec.queue, index, spec.workers);
-        let pools = plan.endpoints.iter().map(|to| Pool::new(to.clone(), capacity.max(1), room)).collect();
+        let mine = spec.share_of(index);
+        let capacity = share(spec.concurrency(), mine);
+        let room = share(spec.queue, mine);
+        let pools = plan.endpoints.iter().map(|_| Pool::new(capacity.max(1), room)).collect();
         let shared = match spec.protocol {
             Protocol::Http2 => {
                 let each = capacity.div_ceil(spec.streams).max(1);
@@ -105,9 +106,10 @@ impl Worker {
     fn start_users(self: &Arc<Self>) {
         let Schedule::Closed { users, think } = self.plan.spec.schedule else { return };
         let mut mixer = Mixer::new(self.plan.targets.iter().map(|target| target.weight));
+        let mine = self.plan.spec.share_of(self.index);
         for user in 0..users {
             let pool = self.plan.endpoint_of[mixer.pick()];
-            if user % self.plan.spec.workers == self.index {
+            if user % mine.of == mine.index {
                 let number = self.state().pools[pool].add_slot();
                 tokio::spawn(Slot::new(Arc::clone(self), pool, number).run_closed(think));
             }
@@ -145,7 +147,7 @@ pub(crate) fn spawn(
     std::thread::Builder::new().name(format!("load-{index}")).spawn(run).map(drop)
 }
 
-/// Part number `index` of a number that is split as evenly as can be.
-fn share(all: usize, index: usize, of: usize) -> usize {
+/// A share of a number that is split as evenly as can be.
+fn share(all: usize, Share { index, of }: Share) -> usize {
     all / of + usize::from(index < all % of)
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::tick::Tick;
 
 /// One second of a run in numbers. Latencies are those of good answers from the planned instant, in
 /// milliseconds, and absent in a second without any.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Second {
     /// Number of the second from the start of the run, from 0.

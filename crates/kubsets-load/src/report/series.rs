@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Percentiles;
@@ -12,7 +13,7 @@ use crate::outcome::ErrorKind;
 use crate::tally::{Counts, TargetShard};
 
 /// What was planned and what became of it. Each planned request is in exactly one of the other numbers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Accounting {
     /// Requests that came due.
@@ -57,7 +58,7 @@ impl fmt::Display for Accounting {
 }
 
 /// Counts and percentiles of a set of requests.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Series {
     /// Name of the set: `total`, a target, a version.
@@ -79,7 +80,7 @@ pub struct Series {
 }
 
 /// The values behind the percentiles of a series: upper bounds in nanoseconds and counts.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Histograms {
     /// Good answers from the planned instant.
@@ -93,6 +94,11 @@ pub struct Histograms {
 }
 
 impl Histograms {
+    /// The four histograms in the order of their declaration.
+    pub(super) fn all(&self) -> [&Latencies; 4] {
+        [&self.corrected, &self.lower_bounds, &self.uncorrected, &self.failed]
+    }
+
     fn add(&mut self, other: &Self) {
         self.corrected.merge(&other.corrected);
         self.lower_bounds.merge(&other.lower_bounds);

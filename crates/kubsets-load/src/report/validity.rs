@@ -1,5 +1,6 @@
 //! Whether a run may be believed: the generator's check of itself.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Percentiles, Series};
@@ -13,7 +14,7 @@ const LATENESS_SHARE: f64 = 0.1;
 
 /// How punctual the generator itself was: from the planned instant to handing the request to a connection or
 /// the queue. A slow server does not add to it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Pacing {
     /// Median lateness in microseconds.
@@ -39,7 +40,7 @@ impl Pacing {
 }
 
 /// Whether the figures of a run speak of the server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Validity {
     /// False if the generator itself was the trouble.

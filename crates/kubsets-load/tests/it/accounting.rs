@@ -31,6 +31,8 @@ async fn check(change: impl FnOnce(&mut LoadSpec)) -> LoadReport {
         never_sent += tick.never_sent;
         in_flight = tick.in_flight;
         assert_eq!(tick.ok, tick.latencies.count());
+        assert_eq!(tick.ok, tick.uncorrected.count());
+        assert_eq!(tick.failed + tick.timed_out, tick.errors.values().sum::<u64>());
         log.write(&tick).unwrap();
     }
     let report = running.wait().await.unwrap();

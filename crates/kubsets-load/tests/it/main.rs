@@ -4,10 +4,13 @@
 
 mod accounting;
 mod faults;
+mod framing;
 mod freeze;
 mod schedules;
+mod schema;
 mod search;
 mod server;
 mod steering;
+mod tls;
 mod truth;
 mod versions;

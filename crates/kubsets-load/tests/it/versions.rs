@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kubsets_load::{Generator, LoadReport, LoadSpec, Protocol, Schedule, Target};
+use kubsets_load::{Generator, LoadReport, LoadSpec, Parcel, Protocol, Schedule, Share, Target};
 
 use crate::server::{Reply, Server};
 
@@ -67,6 +67,47 @@ async fn reports_of_several_generators_add_up() {
     assert_eq!(whole.seconds.iter().map(|second| second.planned).sum::<u64>(), 200);
     assert_eq!(whole.is_valid(), fast.is_valid() && slow.is_valid());
     assert_eq!(LoadReport::merge([]), None);
+}
+
+#[tokio::test]
+async fn parts_that_travelled_add_up_to_the_whole_run() {
+    let paths = Arc::new(Mutex::new(Vec::new()));
+    let store = Arc::clone(&paths);
+    let server = Server::start(move |ask| {
+        store.lock().unwrap().push(ask.path.trim_start_matches('/').parse::<u64>().unwrap());
+        Reply::after(Duration::from_millis(5 + ask.number % 7)).version("1.0")
+    });
+    let run = |index| {
+        let mut spec = LoadSpec::new(server.url("/{{seq}}"), Schedule::constant(90.0));
+        spec.duration = Some(Duration::from_secs(1));
+        spec.part = Share { index, of: 3 };
+        spec.workers = 2;
+        async move { Generator::start(spec).await.unwrap().wait().await.unwrap() }
+    };
+    let (one, two, three) = tokio::join!(run(0), run(1), run(2));
+    let mut direct = one.total.histograms.corrected.clone();
+    direct.merge(&two.total.histograms.corrected);
+    direct.merge(&three.total.histograms.corrected);
+    let travelled = [one, two, three].map(|report| {
+        assert_eq!(report.accounting.planned, 30);
+        let line = serde_json::to_string(&Parcel::pack(report.clone()).unwrap()).unwrap();
+        assert!(!line.contains('\n'));
+        let opened = serde_json::from_str::<Parcel>(&line).unwrap().open().unwrap();
+        assert_eq!(opened, report);
+        opened
+    });
+    let whole = LoadReport::merge(travelled).unwrap();
+    assert!(whole.accounting.holds());
+    assert_eq!((whole.accounting.planned, whole.accounting.ok), (90, 90));
+    assert_eq!(whole.total.histograms.corrected, direct);
+    assert_eq!(whole.versions[0].accounting.ok, 90);
+    assert!((whole.seconds[0].rate.unwrap() - 90.0).abs() < 1e-9);
+    let mut paths = paths.lock().unwrap().clone();
+    paths.sort_unstable();
+    assert_eq!(paths, (0..90).collect::<Vec<_>>());
+    let mut spec = LoadSpec::new(server.url("/"), Schedule::constant(1.0));
+    spec.part = Share { index: 3, of: 3 };
+    assert_eq!(spec.check().unwrap_err().to_string(), "part 3 of 3 does not exist (parts count from 0)");
 }
 
 #[tokio::test]

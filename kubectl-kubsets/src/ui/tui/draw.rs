@@ -2,12 +2,12 @@
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::style::{Color, Modifier, Style as Paint};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::bars::{bar, evidence_share, share_scale, sparkline};
 use super::model::{CanaryView, Gauge, Side};
+use super::pen::{Look, Pen, clock};
 use crate::ui::style::Tone;
 use crate::ui::units::{millis, percent};
 
@@ -17,13 +17,6 @@ const SMALLEST: (u16, u16) = (80, 24);
 /// From this height on sparklines of errors and latency have lines of their own.
 const TALL: u16 = 30;
 
-/// How the terminal wants it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Look {
-    pub(super) unicode: bool,
-    pub(super) color: bool,
-}
-
 /// Draws everything.
 pub(super) fn draw(frame: &mut Frame<'_>, view: &CanaryView, look: Look) {
     let area = frame.area();
@@ -32,7 +25,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, view: &CanaryView, look: Look) {
         frame.render_widget(Paragraph::new(text), area);
         return;
     }
-    let pen = Pen { look, width: usize::from(area.width) };
+    let pen = Pen::new(look, area.width);
     let mut lines = pen.header(view);
     if !view.log_only {
         lines.extend(pen.steps(view));
@@ -48,62 +41,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, view: &CanaryView, look: Look) {
     frame.render_widget(Paragraph::new(pen.keys(view)), Rect { height: 1, ..footer });
 }
 
-/// Makes lines of the right width and colour.
-struct Pen {
-    look: Look,
-    width: usize,
-}
-
 impl Pen {
-    fn paint(&self, tone: Tone) -> Paint {
-        let weight = match tone {
-            Tone::Strong => Paint::new().add_modifier(Modifier::BOLD),
-            Tone::Dim => Paint::new().add_modifier(Modifier::DIM),
-            _ => Paint::new(),
-        };
-        if !self.look.color {
-            return weight;
-        }
-        match tone {
-            Tone::Good => weight.fg(Color::Green),
-            Tone::Bad => weight.fg(Color::Red),
-            Tone::Warn => weight.fg(Color::Yellow),
-            Tone::Hint => weight.fg(Color::Cyan),
-            Tone::Plain | Tone::Dim | Tone::Strong => weight,
-        }
-    }
-
-    fn span(&self, tone: Tone, text: impl Into<String>) -> Span<'static> {
-        Span::styled(text.into(), self.paint(tone))
-    }
-
-    fn pick(&self, unicode: &'static str, ascii: &'static str) -> &'static str {
-        if self.look.unicode { unicode } else { ascii }
-    }
-
-    /// Text on the left and on the right of one line.
-    fn spread(&self, left: Vec<Span<'static>>, right: &str) -> Line<'static> {
-        let used: usize = left.iter().map(Span::width).sum();
-        let free = self.width.saturating_sub(used + 2);
-        let right =
-            if right.chars().count() <= free { right.to_owned() } else { cut_to(right, free, self.sign()) };
-        let gap = self.width.saturating_sub(used + right.chars().count());
-        let mut spans = left;
-        spans.push(Span::raw(" ".repeat(gap)));
-        spans.push(self.span(Tone::Dim, right));
-        Line::from(spans)
-    }
-
-    fn title(&self, text: &str) -> Line<'static> {
-        let rule = self.pick("─", "-");
-        let after = self.width.saturating_sub(text.chars().count() + 4);
-        Line::from(vec![
-            self.span(Tone::Dim, rule.repeat(2)),
-            self.span(Tone::Strong, format!(" {text} ")),
-            self.span(Tone::Dim, rule.repeat(after)),
-        ])
-    }
-
     fn header(&self, view: &CanaryView) -> Vec<Line<'static>> {
         let (word, tone) = match (&view.decision, view.aborting) {
             (Some((tone, text)), _) => (text.clone(), *tone),
@@ -295,23 +233,6 @@ impl Pen {
         };
         self.spread(vec![Span::raw(text)], &view.run)
     }
-
-    fn cut(&self, text: &str) -> String {
-        cut_to(text, self.width, self.sign())
-    }
-
-    fn sign(&self) -> &'static str {
-        self.pick("…", "...")
-    }
-}
-
-/// `text` in at most `width` columns, with `sign` where something was left off.
-fn cut_to(text: &str, width: usize, sign: &str) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
-    }
-    let kept: String = text.chars().take(width.saturating_sub(sign.chars().count())).collect();
-    kept + sign
 }
 
 fn is_good(view: &CanaryView) -> bool {
@@ -320,11 +241,6 @@ fn is_good(view: &CanaryView) -> bool {
 
 fn or_dash(text: &str) -> String {
     if text.is_empty() { "-".to_owned() } else { text.to_owned() }
-}
-
-fn clock(seconds: f64) -> String {
-    let seconds = seconds.max(0.0) as u64;
-    format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
 /// A figure of evidence: large ones need no decimals.

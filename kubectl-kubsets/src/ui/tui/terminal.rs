@@ -9,8 +9,9 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, Ke
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
-use super::draw::{Look, draw};
+use super::draw::draw;
 use super::model::CanaryView;
+use super::pen::Look;
 use crate::ui::style::Style;
 
 /// Time between two pictures when nothing happens: the clock goes on.
@@ -99,7 +100,7 @@ fn press(view: &mut CanaryView, key: KeyEvent, abort: &CancellationToken, over: 
 }
 
 /// Reads keys on a thread of its own, for reading blocks.
-fn read_keys() -> (UnboundedReceiver<KeyEvent>, StopOnDrop) {
+pub(super) fn read_keys() -> (UnboundedReceiver<KeyEvent>, StopOnDrop) {
     let (sender, receiver): (UnboundedSender<KeyEvent>, _) = unbounded_channel();
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
@@ -122,7 +123,7 @@ fn read_keys() -> (UnboundedReceiver<KeyEvent>, StopOnDrop) {
     (receiver, StopOnDrop(stop))
 }
 
-struct StopOnDrop(Arc<AtomicBool>);
+pub(super) struct StopOnDrop(Arc<AtomicBool>);
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
@@ -131,7 +132,7 @@ impl Drop for StopOnDrop {
 }
 
 /// Gives the terminal back, whichever way the picture is left.
-struct Restore;
+pub(super) struct Restore;
 
 impl Drop for Restore {
     fn drop(&mut self) {

@@ -3,6 +3,7 @@
 use kubsets_delivery::{Record, RunEvent, ShareReport, SideTick, SwitchReport, TickEvent};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
+use ratatui::style::Color;
 
 use super::*;
 use crate::ui::tui::model::Facts;

@@ -1,0 +1,174 @@
+//! One run of the generator in this process.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use kubsets_load::{Generator, HdrLog, LoadReport, LoadSpec, Running, Tick, seconds_csv};
+
+use super::Args;
+use super::figures::Figures;
+use super::metrics::Metrics;
+use super::report;
+use crate::app::App;
+use crate::ui::tui::{LoadFacts, LoadView, show_load};
+use crate::ui::{ExitCode, Failure, Format};
+
+/// Seconds between lines of progress where no bar can be drawn.
+const LINE_EVERY: u64 = 5;
+
+pub(super) async fn run(app: &App, args: &Args, spec: LoadSpec) -> anyhow::Result<ExitCode> {
+    let facts = facts(args, &spec);
+    let running = Generator::start(spec).await?;
+    let mut sinks = Sinks::open(args, &running).await?;
+    let live = !args.plain && app.ui.has_screen() && app.ui.format() == Format::Table && !app.ui.is_quiet();
+    let (report, interrupted) = if live {
+        let view = LoadView::new(facts);
+        show_load(view, running, |tick| sinks.take(tick), app.ui.style()).await?
+    } else {
+        follow(app, facts, running, &mut sinks).await?
+    };
+    sinks.close()?;
+    finish(app, args, &report, interrupted)
+}
+
+/// Writes what is asked for and tells the verdict.
+///
+/// # Errors
+/// When a file cannot be written.
+pub(super) fn finish(
+    app: &App,
+    args: &Args,
+    report: &LoadReport,
+    interrupted: bool,
+) -> anyhow::Result<ExitCode> {
+    if let Some(file) = &args.csv {
+        std::fs::write(file, seconds_csv(&report.seconds))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    let crossed: Vec<String> = args.fail_if.iter().filter_map(|rule| rule.crossed_by(report)).collect();
+    app.ui.emit("LoadReport", report, |style| report::render(report, &crossed, style))?;
+    if interrupted {
+        return Ok(ExitCode::Interrupted);
+    }
+    if report.total.errors.contains_key(&kubsets_load::ErrorKind::Tls) {
+        app.ui.hint("--ca-file names the authority of the server, --insecure accepts any certificate");
+    }
+    if !report.is_valid() {
+        app.ui.hint("a lower rate or an idle machine lets the generator keep up");
+        return Ok(ExitCode::Inconclusive);
+    }
+    if crossed.is_empty() {
+        return Ok(ExitCode::Success);
+    }
+    // The table names them already.
+    if matches!(app.ui.format(), Format::Json | Format::Yaml) {
+        for rule in crossed {
+            app.ui.message(format!("threshold crossed: {rule}"));
+        }
+    }
+    Ok(ExitCode::VerdictFailed)
+}
+
+fn facts(args: &Args, spec: &LoadSpec) -> LoadFacts {
+    let closed = spec.schedule.is_closed_loop();
+    let title = match spec.targets.as_slice() {
+        [one] => one.label(),
+        several => format!("{} targets", several.len()),
+    };
+    LoadFacts {
+        title,
+        how: format!(
+            "{} ({} loop), {}, at most {} connections",
+            spec.schedule,
+            if closed { "closed" } else { "open" },
+            spec.protocol.name(),
+            args.connections
+        ),
+        duration: spec.duration.or(spec.schedule.natural_end()),
+        steerable: !closed,
+    }
+}
+
+/// Shows the seconds as they pass, until the end or Ctrl-C; says whether it was the latter.
+async fn follow(
+    app: &App,
+    facts: LoadFacts,
+    mut running: Running,
+    sinks: &mut Sinks,
+) -> anyhow::Result<(LoadReport, bool)> {
+    let step = app.ui.step(format!("{}, {}", facts.title, facts.how));
+    if let Some(duration) = facts.duration {
+        step.expect(duration);
+    }
+    let mut ticks = running.ticks();
+    let mut figures = Figures::default();
+    let (mut more, mut interrupted) = (true, false);
+    let report = loop {
+        tokio::select! {
+            tick = ticks.next(), if more => match tick {
+                Some(tick) => {
+                    sinks.take(&tick)?;
+                    figures.take(&tick);
+                    if app.ui.is_animated() || tick.second % LINE_EVERY == LINE_EVERY - 1 {
+                        step.update(figures.line(&tick));
+                    }
+                }
+                None => more = false,
+            },
+            report = running.wait() => break report?,
+            _ = tokio::signal::ctrl_c() => {
+                if interrupted {
+                    return Err(Failure::new(ExitCode::Interrupted, "stopped without a report").into());
+                }
+                app.ui.message("stopping; requests under way may end, press again to stop now");
+                running.finish();
+                interrupted = true;
+            }
+        }
+    };
+    while let Some(tick) = ticks.next().await {
+        sinks.take(&tick)?;
+    }
+    step.done(format!("{} ok of {}", report.accounting.ok, report.accounting.planned));
+    Ok((report, interrupted))
+}
+
+/// Where seconds go besides the screen.
+struct Sinks {
+    log: Option<HdrLog<BufWriter<File>>>,
+    metrics: Option<Arc<Metrics>>,
+}
+
+impl Sinks {
+    async fn open(args: &Args, running: &Running) -> anyhow::Result<Self> {
+        let begin = |file: &Path| {
+            let out = File::create(file).with_context(|| format!("cannot write {}", file.display()))?;
+            anyhow::Ok(HdrLog::begin(BufWriter::new(out), running.started())?)
+        };
+        let metrics = match args.metrics_listen {
+            Some(address) => Some(Metrics::serve(address).await?),
+            None => None,
+        };
+        Ok(Self { log: args.hdr.as_deref().map(begin).transpose()?, metrics })
+    }
+
+    fn take(&mut self, tick: &Tick) -> anyhow::Result<()> {
+        if let Some(metrics) = &self.metrics {
+            metrics.take(tick);
+        }
+        match &mut self.log {
+            Some(log) => Ok(log.write(tick)?),
+            None => Ok(()),
+        }
+    }
+
+    fn close(self) -> anyhow::Result<()> {
+        if let Some(log) = self.log {
+            log.finish()?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,188 @@
+//! The Job in the cluster: made, watched, its logs collected, removed.
+
+use std::time::Duration;
+
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, DeleteParams, ListParams, PostParams};
+use kubsets_kube::{Access, During as _, LogOptions, diagnose, logs};
+use kubsets_load::{LoadReport, Parcel};
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+use super::job::{CONTAINER, ROLE};
+use crate::ui::{ExitCode, Failure};
+
+/// Time between two looks at the pods.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// Most that this machine's clock and the cluster's may be apart: the pods start at an instant of ours.
+const CLOCKS: i64 = 5;
+
+/// One load in a cluster.
+pub(super) struct Load<'a> {
+    access: &'a Access,
+    jobs: Api<Job>,
+    pods: Api<Pod>,
+    job: Job,
+    name: String,
+}
+
+impl<'a> Load<'a> {
+    pub(super) fn new(access: &'a Access, job: &Value) -> anyhow::Result<Self> {
+        let job: Job = serde_json::from_value(job.clone())?;
+        let name = job.metadata.name.clone().unwrap_or_default();
+        let (client, namespace) = (access.client(), access.namespace());
+        let (jobs, pods) = (Api::namespaced(client.clone(), namespace), Api::namespaced(client, namespace));
+        Ok(Self { access, jobs, pods, job, name })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Removes Jobs of earlier loads that have ended; their names.
+    pub(super) async fn clear_leftovers(&self) -> anyhow::Result<Vec<String>> {
+        let ours = ListParams::default().labels(&format!("{}={}", ROLE.0, ROLE.1));
+        let found = self.jobs.list(&ours).await.during(|| "list the Jobs of earlier loads".to_owned())?;
+        let mut removed = Vec::new();
+        for job in found.items.iter().filter(|job| has_ended(job)) {
+            let name = job.metadata.name.clone().unwrap_or_default();
+            self.delete(&name).await?;
+            removed.push(name);
+        }
+        Ok(removed)
+    }
+
+    /// Makes the Job.
+    pub(super) async fn create(&self) -> anyhow::Result<()> {
+        let made = self
+            .jobs
+            .create(&PostParams::default(), &self.job)
+            .await
+            .during(|| format!("create the Job {}", self.name))?;
+        let apart = made
+            .metadata
+            .creation_timestamp
+            .map_or(0, |time| (time.0.as_second() - jiff::Timestamp::now().as_second()).abs());
+        if apart > CLOCKS {
+            self.remove().await?;
+            let text = format!("the clocks of this machine and of the cluster are {apart} s apart");
+            return Err(Failure::new(ExitCode::Skipped, text)
+                .with_hint("pods start together at an instant, which needs clocks that agree")
+                .into());
+        }
+        Ok(())
+    }
+
+    /// Removes the Job and its pods.
+    pub(super) async fn remove(&self) -> anyhow::Result<()> {
+        self.delete(&self.name).await
+    }
+
+    async fn delete(&self, name: &str) -> anyhow::Result<()> {
+        match self.jobs.delete(name, &DeleteParams::background()).await {
+            Ok(_) => Ok(()),
+            Err(error) if kubsets_kube::is_not_found(&error) => Ok(()),
+            Err(error) => Err(error).during(|| format!("delete the Job {name}")).map_err(Into::into),
+        }
+    }
+
+    /// Waits until all pods have ended and opens their reports. `tell` is told what is seen.
+    pub(super) async fn collect(
+        &self,
+        wanted: u16,
+        limit: Duration,
+        tell: impl Fn(String),
+    ) -> anyhow::Result<Vec<LoadReport>> {
+        let deadline = Instant::now() + limit;
+        let mine = ListParams::default().labels(&format!("batch.kubernetes.io/job-name={}", self.name));
+        loop {
+            let pods = self.pods.list(&mine).await.during(|| format!("list the pods of {}", self.name))?;
+            let ended = pods.items.iter().filter(|pod| is_over(pod)).count();
+            if ended >= usize::from(wanted) {
+                return self.open(&pods.items).await;
+            }
+            if let Some(problem) = pods.items.iter().find_map(diagnose)
+                && (Instant::now() >= deadline || is_hopeless(&pods.items))
+            {
+                return Err(Failure::new(ExitCode::Cluster, problem.to_string()).into());
+            }
+            if Instant::now() >= deadline {
+                let text = format!("{ended} of {wanted} pods of {} have ended in time", self.name);
+                return Err(Failure::new(ExitCode::Timeout, text).into());
+            }
+            let running = pods.items.iter().filter(|pod| phase(pod) == "Running").count();
+            tell(format!("{running} pods running, {ended} of {wanted} ended"));
+            sleep(PERIOD).await;
+        }
+    }
+
+    async fn open(&self, pods: &[Pod]) -> anyhow::Result<Vec<LoadReport>> {
+        let mut reports = Vec::new();
+        for pod in pods {
+            let name = pod.metadata.name.clone().unwrap_or_default();
+            let options = LogOptions { container: Some(CONTAINER.to_owned()), ..LogOptions::default() };
+            let text = logs(self.access, self.access.namespace(), &name, &options).await?;
+            reports.push(last_report(&text).map_err(|reason| {
+                Failure::new(ExitCode::Inconclusive, format!("pod {name} brought no report: {reason}"))
+                    .with_hint("a longer --start-in gives the pods more time to be ready")
+            })?);
+        }
+        Ok(reports)
+    }
+}
+
+/// The report in the last line of a log.
+fn last_report(log: &str) -> Result<LoadReport, String> {
+    let line = log.lines().rev().find(|line| !line.trim().is_empty()).ok_or("its log is empty")?;
+    let parcel: Parcel =
+        serde_json::from_str(line).map_err(|_| line.chars().take(200).collect::<String>())?;
+    parcel.open().map_err(|error| error.to_string())
+}
+
+fn has_ended(job: &Job) -> bool {
+    let conditions = job.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions
+        .into_iter()
+        .any(|one| matches!(one.type_.as_str(), "Complete" | "Failed") && one.status == "True")
+}
+
+fn phase(pod: &Pod) -> &str {
+    pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or_default()
+}
+
+fn is_over(pod: &Pod) -> bool {
+    matches!(phase(pod), "Succeeded" | "Failed")
+}
+
+/// Images that cannot be had and containers that cannot be made do not get better in the time of a load.
+fn is_hopeless(pods: &[Pod]) -> bool {
+    use kubsets_kube::PodProblem;
+    pods.iter().filter_map(diagnose).any(|one| {
+        matches!(one, PodProblem::Image { .. } | PodProblem::Config { .. } | PodProblem::Crashing { .. })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_counts() {
+        assert_eq!(last_report("").unwrap_err(), "its log is empty");
+        assert_eq!(last_report("a\nno report\n\n").unwrap_err(), "no report");
+    }
+
+    #[test]
+    fn only_jobs_that_ended_are_left_over() {
+        let job = |condition: &str| -> Job {
+            serde_json::from_value(serde_json::json!({
+                "status": {"conditions": [{"type": condition, "status": "True"}]}
+            }))
+            .expect("is a Job")
+        };
+        assert!(has_ended(&job("Complete")) && has_ended(&job("Failed")));
+        assert!(!has_ended(&job("Suspended")) && !has_ended(&Job::default()));
+    }
+}

@@ -1,0 +1,123 @@
+//! The Job whose pods send the load.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+/// Label that every Job of a load has, by which a later load finds what an earlier one left.
+pub(super) const ROLE: (&str, &str) = ("kubsets.dev/role", "load");
+
+/// Environment variable that holds the order.
+pub(super) const ORDER: &str = "KUBSETS_LOAD_ORDER";
+
+/// Name of the container.
+pub(super) const CONTAINER: &str = "load";
+
+/// Seconds that a Job stays after its end, should nobody remove it.
+const STAYS: u64 = 300;
+
+/// What the Job is to do.
+pub(super) struct Wanted<'a> {
+    pub(super) run: &'a str,
+    pub(super) namespace: &'a str,
+    pub(super) image: &'a str,
+    pub(super) pods: u16,
+    /// Time after which the cluster ends it, whatever it does.
+    pub(super) deadline: Duration,
+    /// When the pods start together, in milliseconds of Unix time.
+    pub(super) start_unix_ms: u64,
+    /// The order in JSON.
+    pub(super) order: &'a str,
+}
+
+/// An indexed Job: each pod takes the part of the run that its index names. It fits into a namespace with the pod
+/// security level `restricted`, asks nothing of the API server, and ends by itself.
+pub(super) fn job(wanted: &Wanted<'_>) -> Value {
+    let labels = json!({
+        kubsets_kube::MANAGED_BY: kubsets_kube::MANAGER,
+        "app.kubernetes.io/name": "kubsets-load",
+        "app.kubernetes.io/part-of": kubsets_kube::MANAGER,
+        "kubsets.dev/run": wanted.run,
+        ROLE.0: ROLE.1,
+    });
+    let name = format!("kubsets-load-{}", wanted.run);
+    json!({
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name, "namespace": wanted.namespace, "labels": labels},
+        "spec": {
+            "completionMode": "Indexed",
+            "completions": wanted.pods,
+            "parallelism": wanted.pods,
+            // A pod that begins anew would send its part a second time, and too late.
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": wanted.deadline.as_secs(),
+            "ttlSecondsAfterFinished": STAYS,
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {
+                    "automountServiceAccountToken": false,
+                    "enableServiceLinks": false,
+                    "restartPolicy": "Never",
+                    "terminationGracePeriodSeconds": 1,
+                    "securityContext": {"runAsNonRoot": true, "runAsUser": 65532, "runAsGroup": 65532,
+                                        "seccompProfile": {"type": "RuntimeDefault"}},
+                    // On one node they would share its processor.
+                    "topologySpreadConstraints": [{
+                        "maxSkew": 1, "topologyKey": "kubernetes.io/hostname",
+                        "whenUnsatisfiable": "ScheduleAnyway",
+                        "labelSelector": {"matchLabels": {"kubsets.dev/run": wanted.run}},
+                    }],
+                    "containers": [{
+                        "name": CONTAINER,
+                        "image": wanted.image,
+                        "imagePullPolicy": "IfNotPresent",
+                        "command": ["kubectl-kubsets"],
+                        "args": ["internal", "load-pod",
+                                 "--start-unix-ms", wanted.start_unix_ms.to_string(),
+                                 "--pods", wanted.pods.to_string()],
+                        "env": [{"name": ORDER, "value": wanted.order}],
+                        "resources": {"requests": {"cpu": "100m", "memory": "32Mi"},
+                                      "limits": {"memory": "256Mi"}},
+                        "securityContext": {"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
+                                            "capabilities": {"drop": ["ALL"]}},
+                    }],
+                },
+            },
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_job_is_restricted_and_ends_by_itself() {
+        let job = job(&Wanted {
+            run: "261120-134501-3fa2",
+            namespace: "shop",
+            image: "registry.example/cli:1",
+            pods: 3,
+            deadline: Duration::from_secs(95),
+            start_unix_ms: 1_700_000_000_000,
+            order: "{}",
+        });
+        let typed: k8s_openapi::api::batch::v1::Job =
+            serde_json::from_value(job.clone()).expect("is a Job of this API");
+        let spec = typed.spec.expect("has a spec");
+        assert_eq!((spec.completions, spec.parallelism), (Some(3), Some(3)));
+        assert_eq!((spec.completion_mode.as_deref(), spec.backoff_limit), (Some("Indexed"), Some(0)));
+        assert_eq!((spec.active_deadline_seconds, spec.ttl_seconds_after_finished), (Some(95), Some(300)));
+        let pod = spec.template.spec.expect("has a pod");
+        assert_eq!(pod.automount_service_account_token, Some(false));
+        let security = pod.security_context.expect("is restricted");
+        assert_eq!(security.run_as_non_root, Some(true));
+        assert_eq!(security.seccomp_profile.map(|profile| profile.type_).as_deref(), Some("RuntimeDefault"));
+        let container = pod.containers[0].security_context.clone().expect("is restricted");
+        assert_eq!(container.allow_privilege_escalation, Some(false));
+        assert_eq!(container.capabilities.and_then(|set| set.drop), Some(vec!["ALL".to_owned()]));
+        assert_eq!(job.pointer("/metadata/labels/kubsets.dev~1role"), Some(&json!("load")));
+        assert_eq!(job.pointer("/spec/template/spec/containers/0/args/3"), Some(&json!("1700000000000")));
+    }
+}

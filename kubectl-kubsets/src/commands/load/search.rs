@@ -1,0 +1,29 @@
+//! The search for the highest rate that keeps an objective.
+
+use std::time::Duration;
+
+use kubsets_load::{FindMaxOptions, LoadSpec, Objective, find_max};
+
+use super::{Args, report};
+use crate::app::App;
+use crate::ui::{ExitCode, Failure, millis, percent};
+
+pub(super) async fn run(app: &App, args: &Args, spec: &LoadSpec) -> anyhow::Result<ExitCode> {
+    let objective = Objective { p99: args.p99, error_rate: args.errors.share() };
+    let start = spec.schedule.peak_rate().unwrap_or(100.0);
+    let trial = args.duration.min(Duration::from_secs(10));
+    let options = FindMaxOptions { start, max: spec.limits.rate, trial, ..FindMaxOptions::default() };
+    let step = app.ui.step(format!("Searching the highest rate with p99 within {:?}", args.p99));
+    let search = find_max(spec, objective, options, |trial| {
+        let word = if trial.kept { "kept" } else { "not kept" };
+        let figures = format!("p99 {}, errors {}", millis(trial.p99_ms), percent(trial.error_rate));
+        step.update(format!("{:.0} requests/s: {word}, {figures}", trial.rate));
+    });
+    let report = tokio::select! {
+        report = search => report.map_err(|error| Failure::new(ExitCode::Inconclusive, "no rate was found").because(error))?,
+        _ = tokio::signal::ctrl_c() => return Ok(ExitCode::Interrupted),
+    };
+    step.done("");
+    app.ui.emit("FindMaxReport", &report, |style| report::render_search(&report, style))?;
+    Ok(if report.rate.is_some() { ExitCode::Success } else { ExitCode::VerdictFailed })
+}
