@@ -1,5 +1,7 @@
 //! What a run tells while it goes on. Nothing here prints: subscribers do.
 
+mod spread;
+
 use std::time::Instant;
 
 use kubsets_kube::ObjectRef;
@@ -7,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::outcome::{Outcome, ShareReport, SwitchReport, UndoReport};
+
+pub use spread::Spread;
 
 /// Requests of one side in one second.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -20,6 +24,9 @@ pub struct SideTick {
     pub p50_ms: Option<f64>,
     /// 99th percentile of the latency in milliseconds.
     pub p99_ms: Option<f64>,
+    /// Spread of the latencies of good answers, for a heat map.
+    #[serde(default, skip_serializing_if = "Spread::is_empty")]
+    pub spread: Spread,
 }
 
 /// One second of a run.
@@ -211,6 +218,14 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn seconds_recorded_without_a_spread_are_read() {
+        let old = r#"{"requests":1,"failed":0,"p50Ms":0.7,"p99Ms":null}"#;
+        let side: SideTick = serde_json::from_str(old).unwrap();
+        assert!(side.spread.is_empty());
+        assert_eq!(serde_json::to_string(&side).unwrap(), old);
+    }
 
     #[test]
     fn records_are_flat_and_read_back() {

@@ -39,7 +39,7 @@ mod watchdog;
 
 pub use driver::{Side, TrafficDriver};
 pub use endpoint::Endpoint;
-pub use event::{Events, Record, RunEvent, SideTick, TickEvent};
+pub use event::{Events, Record, RunEvent, SideTick, Spread, TickEvent};
 pub use facts::{ClusterFacts, InTheWay, gather};
 pub use journal::{Entry, Journal, Phase};
 pub use lab::{Lab, LabError};
