@@ -22,6 +22,8 @@ pub(crate) struct Args {
 enum Command {
     /// Print docs/cli.md
     Docs,
+    /// Print docs/schemas/report.json
+    ReportSchema,
     /// Print the folder of the host's programs (kubectl, helm, ...), built where they are missing
     Programs,
     /// Watch a canary from inside the cluster and restore the stable version when its driver dies
@@ -47,7 +49,7 @@ enum Command {
 /// Runs those hidden commands that need a process with one thread; `None` for the others.
 pub(crate) fn run_alone(args: &Args) -> Option<anyhow::Result<ExitCode>> {
     match &args.command {
-        Command::Docs | Command::Programs | Command::Watchdog { .. } => None,
+        Command::Docs | Command::ReportSchema | Command::Programs | Command::Watchdog { .. } => None,
         Command::NodeSupervisor { dir } => Some(supervise(dir)),
         Command::NodeInit { dir } => Some(match node_init::init(dir) {
             Ok(never) => match never {},
@@ -71,6 +73,10 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Docs => {
             app.ui.data(&docs::render());
+            Ok(ExitCode::Success)
+        }
+        Command::ReportSchema => {
+            app.ui.data(&kubsets_report::schema());
             Ok(ExitCode::Success)
         }
         Command::Programs => {
