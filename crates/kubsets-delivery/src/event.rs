@@ -1,5 +1,6 @@
 //! What a run tells while it goes on. Nothing here prints: subscribers do.
 
+mod read;
 mod spread;
 
 use std::time::Instant;
@@ -161,7 +162,7 @@ pub enum RunEvent {
 }
 
 /// An event with its time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
     /// Time of day, RFC 3339.
@@ -218,6 +219,17 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn events_with_seconds_of_their_own_keep_both() {
+        let share = ShareReport::new(10.0, 60, 600);
+        let event = RunEvent::StepEnded { step: 1, passed: true, seconds: 8.0, share };
+        let record = Record { at: "2026-01-01T00:00:00Z".into(), seconds: 25.0, event };
+        let text = serde_json::to_string(&record).unwrap();
+        assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
+        assert!(serde_json::from_str::<Record>(r#"{"at":"x","event":"doing","what":"y"}"#).is_err());
+        assert!(serde_json::from_str::<Record>(r#"{"at":"x","seconds":1,"event":"nothing"}"#).is_err());
+    }
 
     #[test]
     fn seconds_recorded_without_a_spread_are_read() {
