@@ -53,8 +53,9 @@ lint: ## Format, lints, manifests
 	cargo fmt --all --check
 	cargo clippy --release --locked --workspace --all-targets -- -D warnings
 
-docs: build ## Generate docs/cli.md
+docs: build ## Generate docs/cli.md and docs/schemas
 	$(PLUGIN) internal docs > docs/cli.md
+	$(PLUGIN) internal report-schema > docs/schemas/report.json
 
 bench: ## Tables of the judge: false alarms and detection times
 	cargo run --release --locked -p kubsets-judge --example tables

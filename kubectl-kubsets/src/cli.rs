@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Storage(crate::commands::lab::FamilyArgs),
     /// Find out what happened by metrics, logs and records: labs with a verdict
     Observability(crate::commands::lab::FamilyArgs),
+    /// Show what a run did: a page for a browser, Markdown or JSON; also two runs side by side
+    Report(crate::commands::report::Args),
     /// Put honest load on a URL or on the stack: open loop, latency from the planned instant
     Load(crate::commands::load::Args),
     /// Build the images of platform and stack, without a container engine
@@ -77,6 +79,17 @@ pub(crate) enum Command {
     /// Commands that the plugin runs by itself
     #[command(hide = true)]
     Internal(crate::commands::internal::Args),
+}
+
+impl Command {
+    /// Whether the command can print a page.
+    pub(crate) fn makes_pages(&self) -> bool {
+        match self {
+            Self::Report(_) => true,
+            Self::Canary(args) => args.makes_pages(),
+            _ => false,
+        }
+    }
 }
 
 /// The whole command, with examples and the order of help.

@@ -9,6 +9,7 @@ pub(crate) mod images;
 pub(crate) mod internal;
 pub(crate) mod lab;
 pub(crate) mod load;
+pub(crate) mod report;
 pub(crate) mod smoke;
 pub(crate) mod status;
 pub(crate) mod up;
@@ -16,10 +17,15 @@ pub(crate) mod version;
 
 use crate::app::App;
 use crate::cli::Command;
-use crate::ui::ExitCode;
+use crate::ui::{ExitCode, Failure};
 
 /// Runs one command.
 pub(crate) async fn run(app: &App, command: Command) -> anyhow::Result<ExitCode> {
+    if app.ui.format().is_page() && !command.makes_pages() {
+        return Err(Failure::usage("only reports come as html and markdown")
+            .with_hint("-o table, wide, json and yaml work everywhere")
+            .into());
+    }
     match command {
         Command::Up(args) => up::run(app, args).await,
         Command::Down(args) => down::run(app, args).await,
@@ -33,6 +39,7 @@ pub(crate) async fn run(app: &App, command: Command) -> anyhow::Result<ExitCode>
         Command::Networking(args) => lab::run_family(app, "networking", args).await,
         Command::Storage(args) => lab::run_family(app, "storage", args).await,
         Command::Observability(args) => lab::run_family(app, "observability", args).await,
+        Command::Report(args) => report::run(app, &args),
         Command::Load(args) => load::run(app, args).await,
         Command::Images(args) => images::run(app, args).await,
         Command::Doctor(args) => doctor::run(app, args).await,

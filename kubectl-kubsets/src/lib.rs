@@ -18,6 +18,7 @@ mod commands;
 mod entrance;
 mod http;
 mod platform;
+mod report;
 mod signals;
 mod ui;
 

@@ -1,5 +1,8 @@
 //! What a run tells while it goes on. Nothing here prints: subscribers do.
 
+mod read;
+mod spread;
+
 use std::time::Instant;
 
 use kubsets_kube::ObjectRef;
@@ -7,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::outcome::{Outcome, ShareReport, SwitchReport, UndoReport};
+
+pub use spread::Spread;
 
 /// Requests of one side in one second.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -20,6 +25,9 @@ pub struct SideTick {
     pub p50_ms: Option<f64>,
     /// 99th percentile of the latency in milliseconds.
     pub p99_ms: Option<f64>,
+    /// Spread of the latencies of good answers, for a heat map.
+    #[serde(default, skip_serializing_if = "Spread::is_empty")]
+    pub spread: Spread,
 }
 
 /// One second of a run.
@@ -154,7 +162,7 @@ pub enum RunEvent {
 }
 
 /// An event with its time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
     /// Time of day, RFC 3339.
@@ -211,6 +219,25 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn events_with_seconds_of_their_own_keep_both() {
+        let share = ShareReport::new(10.0, 60, 600);
+        let event = RunEvent::StepEnded { step: 1, passed: true, seconds: 8.0, share };
+        let record = Record { at: "2026-01-01T00:00:00Z".into(), seconds: 25.0, event };
+        let text = serde_json::to_string(&record).unwrap();
+        assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
+        assert!(serde_json::from_str::<Record>(r#"{"at":"x","event":"doing","what":"y"}"#).is_err());
+        assert!(serde_json::from_str::<Record>(r#"{"at":"x","seconds":1,"event":"nothing"}"#).is_err());
+    }
+
+    #[test]
+    fn seconds_recorded_without_a_spread_are_read() {
+        let old = r#"{"requests":1,"failed":0,"p50Ms":0.7,"p99Ms":null}"#;
+        let side: SideTick = serde_json::from_str(old).unwrap();
+        assert!(side.spread.is_empty());
+        assert_eq!(serde_json::to_string(&side).unwrap(), old);
+    }
 
     #[test]
     fn records_are_flat_and_read_back() {

@@ -30,7 +30,7 @@ mod units;
 
 pub use driver::{Side, TrafficDriver};
 pub use endpoint::Endpoint;
-pub use event::{Events, Record, RunEvent, SideTick, TickEvent};
+pub use event::{Events, Record, RunEvent, SideTick, Spread, TickEvent};
 pub use facts::{ClusterFacts, InTheWay, gather};
 pub use kubsets_undo::{Comparison, Phase, RunId, RunIdError, StateDir, StateError, Undone};
 pub use lab::Checked;

@@ -64,6 +64,17 @@ const EXAMPLES: &[Examples] = &[
         ],
     ),
     (&["canary", "status"], &[("one look", "canary status"), ("until it is over", "canary status --watch")]),
+    (
+        &["report"],
+        &[
+            ("the last run, as a page for a browser", "report --open-path report.html"),
+            ("for a pull request", "report 261120-163148-d80d -o markdown"),
+            (
+                "what two runs have in common",
+                "report --compare 261120-163001-d4fb 261120-163148-d80d -o markdown",
+            ),
+        ],
+    ),
     (&["canary", "undo"], &[("the last run", "canary undo --yes")]),
     (
         &["canary", "simulate"],

@@ -1,6 +1,6 @@
 //! `canary`: a new version beside the stable one, real traffic, a verdict.
 
-mod catalog;
+pub(crate) mod catalog;
 mod manage;
 mod outcome;
 mod plan;
@@ -52,8 +52,17 @@ Exit codes: 0 promoted, 1 rolled back, 2 refused, 3 inconclusive, 5 cluster, 7 u
         #[arg(value_name = "RUN", add = clap_complete::ArgValueCandidates::new(catalog::runs))]
         run: Option<kubsets_delivery::RunId>,
     },
+    /// Show what a run did, as `report` does
+    Report(super::report::Args),
     /// Try a canary's verdicts thousands of times, without a cluster
     Simulate(simulate::Args),
+}
+
+impl Args {
+    /// Whether the command can print a page.
+    pub(crate) fn makes_pages(&self) -> bool {
+        matches!(self.command, Command::Report(_))
+    }
 }
 
 /// Runs a canary command.
@@ -69,6 +78,7 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         Command::Status { watch } => manage::status(app, watch).await,
         Command::Abort { run } => manage::abort(app, run).await,
         Command::Undo { run } => manage::undo(app, run).await,
+        Command::Report(args) => super::report::run(app, &args),
         Command::Simulate(args) => simulate::run(app, &args),
     }
 }

@@ -22,6 +22,8 @@ pub(crate) struct Args {
 enum Command {
     /// Print docs/cli.md
     Docs,
+    /// Print docs/schemas/report.json
+    ReportSchema,
     /// Print the folder of the host's programs (kubectl, helm, ...), built where they are missing
     Programs,
     /// Watch a run from inside the cluster and undo it when its driver dies
@@ -49,7 +51,11 @@ enum Command {
 /// Runs those hidden commands that need a process with one thread; `None` for the others.
 pub(crate) fn run_alone(args: &Args) -> Option<anyhow::Result<ExitCode>> {
     match &args.command {
-        Command::Docs | Command::Programs | Command::Watchdog { .. } | Command::LoadPod(_) => None,
+        Command::Docs
+        | Command::ReportSchema
+        | Command::Programs
+        | Command::Watchdog { .. }
+        | Command::LoadPod(_) => None,
         Command::NodeSupervisor { dir } => Some(supervise(dir)),
         Command::NodeInit { dir } => Some(match node_init::init(dir) {
             Ok(never) => match never {},
@@ -73,6 +79,10 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Docs => {
             app.ui.data(&docs::render());
+            Ok(ExitCode::Success)
+        }
+        Command::ReportSchema => {
+            app.ui.data(&kubsets_report::schema());
             Ok(ExitCode::Success)
         }
         Command::Programs => {

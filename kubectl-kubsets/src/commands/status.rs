@@ -114,10 +114,10 @@ async fn watch(app: &App, access: &Access, args: &Args) -> anyhow::Result<ExitCo
 fn show(ui: &Printer, status: &Status, last: &mut Option<String>) -> anyhow::Result<()> {
     match ui.format() {
         Format::Json | Format::Yaml => ui.emit_line("Status", status)?,
-        Format::Table | Format::Wide if ui.has_screen() => {
+        _ if ui.has_screen() => {
             ui.data(&format!("\u{1b}[H\u{1b}[2J{}", render::full(status, ui.style())));
         }
-        Format::Table | Format::Wide => {
+        _ => {
             let line = render::line(status);
             if last.as_ref() != Some(&line) {
                 ui.data(&format!("{} {line}\n", jiff::Timestamp::now().strftime("%H:%M:%S")));

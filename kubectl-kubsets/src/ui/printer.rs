@@ -27,6 +27,17 @@ pub(crate) enum Format {
     Json,
     /// The same document as YAML.
     Yaml,
+    /// A page for a browser; reports only.
+    Html,
+    /// A page as Markdown; reports only.
+    Markdown,
+}
+
+impl Format {
+    /// Whether it is a page, which only reports are.
+    pub(crate) fn is_page(self) -> bool {
+        matches!(self, Self::Html | Self::Markdown)
+    }
 }
 
 /// How much is said on standard error.
@@ -152,7 +163,7 @@ impl Printer {
         text: impl FnOnce(Style) -> String,
     ) -> anyhow::Result<()> {
         match self.options.format {
-            Format::Table | Format::Wide => self.data(&text(self.out)),
+            Format::Table | Format::Wide | Format::Html | Format::Markdown => self.data(&text(self.out)),
             Format::Json => self.data(&format!("{:#}\n", document(kind, value)?)),
             Format::Yaml => self.data(&serde_saphyr::to_string(&document(kind, value)?)?),
         }

@@ -4,7 +4,7 @@ use kubsets_load::{Tick, VersionTick};
 
 use super::{Machine, TickSource};
 use crate::bench::{Look, dropped, split};
-use crate::event::{RunEvent, SideTick, TickEvent};
+use crate::event::{RunEvent, SideTick, Spread, TickEvent};
 use crate::stage::Stage;
 
 impl<S: Stage, T: TickSource> Machine<'_, S, T> {
@@ -35,5 +35,11 @@ impl<S: Stage, T: TickSource> Machine<'_, S, T> {
 
 fn side(version: &VersionTick) -> SideTick {
     let millis = |q| version.latencies.quantile(q).map(|latency| latency.as_secs_f64() * 1e3);
-    SideTick { requests: version.count, failed: version.bad, p50_ms: millis(0.5), p99_ms: millis(0.99) }
+    SideTick {
+        requests: version.count,
+        failed: version.bad,
+        p50_ms: millis(0.5),
+        p99_ms: millis(0.99),
+        spread: Spread::of(&version.latencies),
+    }
 }

@@ -37,7 +37,7 @@ pub(super) fn text(name: &str) -> anyhow::Result<String> {
 ///
 /// # Errors
 /// When there is no such lab or a value does not fit.
-pub(super) fn lab(name: &str, values: &BTreeMap<String, String>) -> anyhow::Result<Lab> {
+pub(crate) fn lab(name: &str, values: &BTreeMap<String, String>) -> anyhow::Result<Lab> {
     Ok(kubsets_lab::parse(&text(name)?, values)?)
 }
 
@@ -72,7 +72,7 @@ pub(super) fn candidates() -> Vec<CompletionCandidate> {
 }
 
 /// Runs on this machine's record, for completion.
-pub(super) fn runs() -> Vec<CompletionCandidate> {
+pub(crate) fn runs() -> Vec<CompletionCandidate> {
     let runs = StateDir::from_environment().runs();
     runs.into_iter().take(20).map(|run| CompletionCandidate::new(run.as_str())).collect()
 }

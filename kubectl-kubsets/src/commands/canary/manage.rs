@@ -30,8 +30,8 @@ pub(super) async fn status(app: &App, watch: bool) -> anyhow::Result<ExitCode> {
         let over = status.running.is_empty();
         match app.ui.format() {
             Format::Json | Format::Yaml => app.ui.emit_line("CanaryStatus", &status)?,
-            Format::Table | Format::Wide if over => app.ui.data(&describe(&status, app.ui.style())),
-            Format::Table | Format::Wide => {
+            _ if over => app.ui.data(&describe(&status, app.ui.style())),
+            _ => {
                 for canary in &status.running {
                     app.ui.data(&format!("{}\n", line(canary)));
                 }

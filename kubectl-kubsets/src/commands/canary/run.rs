@@ -9,6 +9,7 @@ use super::outcome;
 use super::plan;
 use super::release::Release;
 use crate::app::App;
+use crate::report::{self, ENVIRONMENT_FILE, Environment};
 use crate::signals;
 use crate::ui::canary_log;
 use crate::ui::tui::{self, CanaryView, End};
@@ -44,6 +45,10 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     app.ui.confirm(Risk::Moderate, &question)?;
 
     let state = StateDir::at(app.state_dir());
+    let environment = Environment::here(&access).await;
+    if let Err(error) = state.write(&plan.run, ENVIRONMENT_FILE, &environment) {
+        app.ui.warn(error.to_string());
+    }
     let (cancel, leave) = (CancellationToken::new(), CancellationToken::new());
     let obeying = tokio::spawn(signals::obey(app.ui.clone(), cancel.clone(), leave.clone()));
     let (sender, events) = unbounded_channel();
@@ -135,9 +140,14 @@ async fn log(ui: &Printer, mut events: UnboundedReceiver<Record>) {
     }
 }
 
-/// Where the record is, and the command that makes sense next.
+/// Where record and report are, and the command that makes sense next.
 fn farewell(app: &App, state: &StateDir, outcome: &Outcome) {
-    app.ui.message(format!("record: {}", state.run(&outcome.run).display()));
+    let folder = state.run(&outcome.run);
+    app.ui.message(format!("record: {}", folder.display()));
+    match report::write(&folder) {
+        Ok(path) => app.ui.message(format!("report: {}", path.display())),
+        Err(error) => app.ui.warn(format!("there is no report: {}", Printer::one_line(&error))),
+    }
     if let Some(command) = &outcome.cleanup_command {
         app.ui.warn("something is not as it was before");
         app.ui.hint(format!("`{command}` finishes the undo"));

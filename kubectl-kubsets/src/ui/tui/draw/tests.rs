@@ -27,12 +27,14 @@ fn tick(second: u64, percent: f64) -> RunEvent {
             failed: 0,
             p50_ms: Some(1.2),
             p99_ms: Some(4.0 + (second % 3) as f64),
+            ..SideTick::default()
         },
         canary: SideTick {
             requests: canary,
             failed,
             p50_ms: Some(1.4),
             p99_ms: Some(6.0 + (second % 7) as f64),
+            ..SideTick::default()
         },
         dropped: 0,
         never_sent: 0,

@@ -1,0 +1,89 @@
+//! Evidence over time, against what a verdict needs.
+
+use kubsets_delivery::TickEvent;
+use kubsets_judge::{Counts, Indicator};
+use kubsets_report::{Axis, Block, Chart, Extent, Limit, Role, Scale, Section, Shape, Table, Unit};
+
+use super::line;
+use crate::report::CanaryRecord;
+
+const INTRO: &str = "Two e-processes watch the traffic second by second. Each is a bet against a hypothesis that \
+may be looked at all the time: its value 100 means that chance alone gets there in at most one of 100 runs.";
+
+pub(super) fn section(record: &CanaryRecord) -> Section {
+    let judge = &record.plan.judge;
+    let fail = chart(
+        record,
+        ("fail-evidence", "Evidence that the canary is worse"),
+        (Role::Harm, 1.0 / judge.alpha, "rolls back"),
+        |tick| tick.fail_evidence,
+    );
+    let pass = chart(
+        record,
+        ("pass-evidence", "Evidence of each step that the canary is below the error limit"),
+        (Role::Gain, 1.0 / judge.pass_alpha, "passes the step"),
+        |tick| tick.pass_evidence,
+    );
+    let mut blocks = vec![Block::Chart(fail), Block::Chart(pass)];
+    blocks.extend(indicators(record).map(Block::Table));
+    super::section("Evidence over time", INTRO, blocks)
+}
+
+fn chart(
+    record: &CanaryRecord,
+    (id, title): (&str, &str),
+    (role, needed, effect): (Role, f64, &str),
+    value: impl Fn(&TickEvent) -> f64,
+) -> Chart {
+    // Seconds that are not judged have no evidence; a gap says so.
+    let points =
+        record.ticks().map(|(at, tick)| (at, Some(value(tick)).filter(|value| tick.judged && *value > 0.0)));
+    Chart {
+        id: id.to_owned(),
+        title: title.to_owned(),
+        note: String::new(),
+        extent: Extent::Time,
+        axis: Axis { unit: Unit::Evidence, scale: Scale::Log, low: None, high: None },
+        lines: vec![line("evidence", role, Shape::Line, points.collect())],
+        limits: vec![Limit { name: format!("{} {effect}", Unit::Evidence.text(needed)), value: needed }],
+    }
+}
+
+/// Each indicator at the end of the run.
+fn indicators(record: &CanaryRecord) -> Option<Table> {
+    let evidence = record.outcome.as_ref()?.evidence.as_ref()?;
+    let heads = ["what was compared", "stable", "canary", "difference", "margin", "evidence"];
+    let mut table = Table::with_heads("At the end, indicator by indicator", heads)
+        .figures([1, 2, 3, 4, 5])
+        .note("The evidence that counts is the mean over the indicators. The margin is how much worse the canary may be.");
+    for one in &evidence.per_indicator {
+        table.row([
+            name(one.indicator).into(),
+            share(one.stable).into(),
+            share(one.canary).into(),
+            format!("{} points", signed(one.effect * 100.0)).into(),
+            format!("{} points", Unit::Count.text(one.margin * 100.0)).into(),
+            Unit::Evidence.text(one.evidence).into(),
+        ]);
+    }
+    Some(table)
+}
+
+fn name(indicator: Indicator) -> &'static str {
+    match indicator {
+        Indicator::Error => "failed requests",
+        Indicator::Slow50 => "slower than stable's median",
+        Indicator::Slow90 => "slower than stable's 90th percentile",
+        Indicator::Slow99 => "slower than stable's 99th percentile",
+    }
+}
+
+fn share(counts: Counts) -> String {
+    let count = |count: u64| Unit::Count.text(count as f64);
+    format!("{} of {}", count(counts.bad), count(counts.n))
+}
+
+fn signed(value: f64) -> String {
+    let sign = if value > 0.0 { "+" } else { "" };
+    format!("{sign}{}", Unit::Count.text(value))
+}

@@ -1,0 +1,103 @@
+//! The report as a browser shows it: no error on the console, and what matters within the first screen.
+//!
+//! Needs Chromium; without it these tests say so and pass. `KUBSETS_BROWSER` names another program.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{BAD, GOOD, output, record};
+use crate::run::Surroundings;
+
+/// The first screen of acceptance: width and height in pixels.
+const SCREEN: (u32, u32) = (1280, 800);
+/// A phone; Chromium without a screen has no narrower window.
+const PHONE: (u32, u32) = (500, 844);
+/// The most that a page may be, in bytes.
+const LIMIT: usize = 1 << 20;
+
+/// Writes into the title where the elements with these ids end, and how wide the page is; -1 for a missing one.
+const MEASURE: &str = "<script>addEventListener('load', () => {
+  const end = id => { const e = document.getElementById(id); return e ? Math.ceil(e.getBoundingClientRect().bottom) : -1; };
+  document.title = ['MEASURED', ...['verdict', 'reason', 'numbers', 'repeat'].map(end),
+    document.documentElement.scrollWidth].join(' ');
+});</script></body>";
+
+fn browser() -> Option<PathBuf> {
+    if let Some(named) = std::env::var_os("KUBSETS_BROWSER") {
+        return Some(named.into());
+    }
+    let folders: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH")?).collect();
+    let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+    let found = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name))).find(|path| path.is_file());
+    if found.is_none() {
+        eprintln!("skipped: no Chromium on the PATH; `apt-get install chromium` supplies it");
+    }
+    found
+}
+
+/// Opens a page: its document after loading, and what was said on the console.
+fn open(browser: &Path, home: &Path, page: &str, (width, height): (u32, u32)) -> (String, Vec<String>) {
+    let file = home.join(format!("page-{width}.html"));
+    std::fs::write(&file, page).expect("can be written");
+    let profile = home.join(format!("profile-{width}"));
+    let output = Command::new(browser)
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"])
+        .args(["--disable-component-update", "--disable-sync", "--enable-logging=stderr", "--v=0", "--dump-dom"])
+        .arg(format!("--user-data-dir={}", profile.display()))
+        .arg(format!("--window-size={width},{height}"))
+        .arg(format!("file://{}", file.display()))
+        .output()
+        .expect("the browser starts");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let console = said.lines().filter(|line| line.contains("CONSOLE")).map(str::to_owned).collect();
+    (String::from_utf8_lossy(&output.stdout).into_owned(), console)
+}
+
+/// Ends of verdict, reason, numbers and repeat command, and the width of the page.
+fn measure(browser: &Path, home: &Path, page: &str, screen: (u32, u32)) -> Vec<i64> {
+    // The page's own policy would forbid the script that measures.
+    let start = page.find("<meta http-equiv=\"Content-Security-Policy\"").expect("has a policy");
+    let end = start + page[start..].find('>').expect("ends") + 1;
+    let page = format!("{}{}", &page[..start], &page[end..]).replace("</body>", MEASURE);
+    let (document, console) = open(browser, home, &page, screen);
+    assert_eq!(console, Vec::<String>::new());
+    let title = document.split("<title>MEASURED ").nth(1).expect("was measured");
+    let title = title.split('<').next().unwrap_or_default();
+    title.split(' ').map(|number| number.parse().expect("is a number")).collect()
+}
+
+#[test]
+fn what_matters_is_on_the_first_screen() {
+    let Some(browser) = browser() else { return };
+    let here = Surroundings::new();
+    for run in [BAD, GOOD] {
+        let page = output(&here, &["report", &record(run), "-o", "html"]);
+        assert!(page.len() <= LIMIT, "{run}: {} bytes", page.len());
+        let (_, console) = open(&browser, here.home(), &page, SCREEN);
+        assert_eq!(console, Vec::<String>::new(), "{run}");
+        let seen = measure(&browser, here.home(), &page, SCREEN);
+        let (width, ends) = seen.split_last().expect("has numbers");
+        assert!(ends.iter().all(|end| (1..=i64::from(SCREEN.1)).contains(end)), "{run}: {seen:?}");
+        assert!(*width <= i64::from(SCREEN.0), "{run}: {seen:?}");
+    }
+}
+
+#[test]
+fn a_phone_needs_no_scrolling_to_the_side() {
+    let Some(browser) = browser() else { return };
+    let here = Surroundings::new();
+    let page = output(&here, &["report", &record(BAD), "-o", "html"]);
+    let seen = measure(&browser, here.home(), &page, PHONE);
+    assert!(seen.last().is_some_and(|width| *width <= i64::from(PHONE.0)), "{seen:?}");
+}
+
+#[test]
+fn two_runs_open_without_an_error() {
+    let Some(browser) = browser() else { return };
+    let here = Surroundings::new();
+    let page = output(&here, &["report", "--compare", &record(GOOD), &record(BAD), "-o", "html"]);
+    assert!(page.len() <= LIMIT, "{} bytes", page.len());
+    let (_, console) = open(&browser, here.home(), &page, SCREEN);
+    assert_eq!(console, Vec::<String>::new());
+}
