@@ -196,7 +196,7 @@ memory() {
   local child peak=0 now
   (
     exec taskset -c "$generator_core" "$plugin" load "$url" --rate "closed:$connections" \
-      --duration "${MEMORY_SECONDS:-75}s" --no-tty -o json >"$work/out" 2>/dev/null
+      --duration "${MEMORY_SECONDS:-120}s" --no-tty -o json >"$work/out" 2>/dev/null
   ) &
   child=$!
   while now=$(awk '/^VmHWM/ {print $2}' "/proc/$child/status" 2>/dev/null) && [ -n "$now" ]; do

@@ -199,7 +199,7 @@ fn histogram(latencies: &Latencies) -> (f64, u64, Vec<(f64, u64)>) {
         buckets.push((bound.as_secs_f64(), above - slower));
         above = slower;
     }
-    buckets.push((f64::MAX, above));
+    buckets.push((f64::INFINITY, above));
     (mean * count as f64, count, buckets)
 }
 
