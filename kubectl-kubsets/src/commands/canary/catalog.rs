@@ -45,7 +45,7 @@ pub(crate) fn lab(name: &str, values: &BTreeMap<String, String>) -> anyhow::Resu
 ///
 /// # Errors
 /// When the lab does something else.
-pub(super) fn canary(lab: &Lab) -> anyhow::Result<CanarySpec> {
+pub(crate) fn canary(lab: &Lab) -> anyhow::Result<CanarySpec> {
     let [Step { canary: Some(spec), .. }] = lab.spec.steps.as_slice() else {
         return Err(Failure::usage(format!("{} is no lab of one canary", lab.full_name())).into());
     };

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use kubsets_delivery::{CanarySpec, Lab, OnInconclusive, Plan, WatchdogPolicy};
+use kubsets_delivery::{CanarySpec, OnInconclusive, Plan, WatchdogPolicy};
+use kubsets_lab::Lab;
 use kubsets_report::Command;
 
 use crate::app::STACK_NAMESPACE;
@@ -74,7 +75,7 @@ fn line(plan: &Plan) -> String {
 fn with_values(name: &str, spec: &CanarySpec) -> Option<(CanarySpec, BTreeMap<String, String>)> {
     let lab = catalog::lab(name, &BTreeMap::new()).ok()?;
     let mut values = BTreeMap::new();
-    let mut base = lab.canary().ok()?;
+    let mut base = catalog::canary(&lab).ok()?;
     for param in lab.spec.params.keys() {
         for (variable, value) in &spec.env {
             if base.env.get(variable) == Some(value) {
@@ -82,7 +83,8 @@ fn with_values(name: &str, spec: &CanarySpec) -> Option<(CanarySpec, BTreeMap<St
             }
             let mut tried = values.clone();
             tried.insert(param.clone(), value.clone());
-            let Some(with) = catalog::lab(name, &tried).ok().and_then(|lab| lab.canary().ok()) else {
+            let Some(with) = catalog::lab(name, &tried).ok().and_then(|lab| catalog::canary(&lab).ok())
+            else {
                 continue;
             };
             if with.env.get(variable) == Some(value) {
