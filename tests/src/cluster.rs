@@ -50,6 +50,21 @@ pub(crate) fn up_again(plugin: &Plugin) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// kube-proxy must read its own elements as it wrote them, else its hourly full sync deletes them.
+pub(crate) fn proxy_reads_back(plugin: &Plugin) -> anyhow::Result<()> {
+    let pods =
+        plugin.kubectl(&["-n", "kube-system", "get", "pods", "-l", "k8s-app=kube-proxy", "-o", "name"])?;
+    ensure!(pods.lines().count() >= 2, "pods of kube-proxy: {pods}");
+    for pod in pods.lines() {
+        let list = ["nft", "-j", "list", "map", "ip", "kube-proxy", "service-ips"];
+        let text = plugin.kubectl(&[&["-n", "kube-system", "exec", pod, "--"], &list[..]].concat())?;
+        let elements = text.matches("\"goto\"").count();
+        let named = text.matches("\"tcp\"").count() + text.matches("\"udp\"").count();
+        ensure!(elements > 5 && named == elements, "{pod}: {elements} elements, {named} name their protocol");
+    }
+    Ok(())
+}
+
 pub(crate) fn dry_run(plugin: &Plugin) -> anyhow::Result<()> {
     for overlay in ["dev", "staging", "production"] {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../k8s/overlays/").to_owned() + overlay;

@@ -36,6 +36,7 @@ const STEPS: &[Step] = &[
     step("up brings a healthy cluster and stack", cluster::up),
     step("up again changes nothing", cluster::up_again),
     step("the server takes every manifest", cluster::dry_run),
+    step("kube-proxy reads its own elements back", cluster::proxy_reads_back),
     step("smoke follows one order", cluster::smoke),
     step("status is healthy", cluster::status),
     step("a good release is promoted", canary::good),

@@ -55,9 +55,9 @@ pub enum Operation {
 
 impl Operation {
     /// The words of all operations, in the order in which documents list them.
-    pub const KINDS: [&str; 14] = [
-        "apply", "patch", "delete", "scale", "rollout", "wait", "http", "exec", "query", "load", "canary",
-        "fault", "assert", "pause",
+    pub const KINDS: [&str; 15] = [
+        "apply", "patch", "delete", "scale", "rollout", "wait", "http", "exec", "logs", "query", "load",
+        "canary", "fault", "assert", "pause",
     ];
 
     /// The word of the operation in a lab file.
