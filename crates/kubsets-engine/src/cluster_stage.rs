@@ -48,11 +48,13 @@ pub struct ClusterStage<'a> {
     state: &'a StateDir,
     events: LabEvents,
     cancel: CancellationToken,
-    canary: Option<kubsets_delivery::Plan>,
     http: http::Client,
+    began: jiff::Timestamp,
     keeper: Mutex<Option<Keeper>>,
     loads: Mutex<BTreeMap<String, BackgroundLoad>>,
     forwards: Mutex<BTreeMap<(String, String, u16), Forward>>,
+    /// Canaries of this lab that were promoted, in their order.
+    promoted: Mutex<Vec<RunId>>,
 }
 
 /// What a [`ClusterStage`] is made of.
@@ -69,8 +71,6 @@ pub struct World<'a> {
     pub state: &'a StateDir,
     /// Ends the run.
     pub cancel: CancellationToken,
-    /// A canary that was planned beforehand, for the lab's step that releases; else it is planned then.
-    pub canary: Option<kubsets_delivery::Plan>,
 }
 
 impl<'a> ClusterStage<'a> {
@@ -84,12 +84,13 @@ impl<'a> ClusterStage<'a> {
             plan: world.plan,
             state: world.state,
             cancel: world.cancel,
-            canary: world.canary,
             events,
             http: http::Client::new(),
+            began: jiff::Timestamp::now(),
             keeper: Mutex::default(),
             loads: Mutex::default(),
             forwards: Mutex::default(),
+            promoted: Mutex::default(),
         }
     }
 
@@ -182,8 +183,11 @@ impl Stage for ClusterStage<'_> {
 
     async fn undo(&self) -> Result<Vec<Comparison>, StepError> {
         self.end_loads().await;
-        let Some(keeper) = self.keeper.lock().await.take() else { return Ok(Vec::new()) };
-        keeper.finish(DRAIN).await.map_err(|error| refused(&error))
+        let mut comparisons = self.take_back_promotions().await?;
+        if let Some(keeper) = self.keeper.lock().await.take() {
+            comparisons.extend(keeper.finish(DRAIN).await.map_err(|error| refused(&error))?);
+        }
+        Ok(comparisons)
     }
 }
 

@@ -20,7 +20,7 @@ use crate::outcome::{Checked, StepReport, StepStatus, UndoReport, Verdict, exit}
 use crate::presenter::Presenter;
 use crate::stage::{Stage, StepError};
 
-pub(crate) use judge::{bounded, check};
+use judge::{bounded, check};
 
 /// Results kept under one name, in bytes of JSON.
 const LARGEST_RESULT: usize = 64 * 1024;
@@ -116,6 +116,8 @@ impl<'a, S: Stage> Machine<'a, S> {
             Err(stop) => return self.ended(stop, Some(UndoReport { equal: true, ..UndoReport::default() })),
         };
         let undo = self.undo(&mut stop).await;
+        // The Lease was given back with the undo.
+        self.lock = None;
         if stop.verdict == Verdict::Pass
             && let Err(unsteady) = self.steady(When::After).await
         {

@@ -75,9 +75,11 @@ impl ClusterStage<'_> {
     }
 
     async fn wait_until_ready(&self, target: &ObjectRef, timeout: Duration) -> Result<(), StepError> {
+        if !matches!(target.kind.as_str(), "Deployment" | "StatefulSet" | "DaemonSet" | "Job") {
+            return Ok(());
+        }
         self.events.doing(format!("waiting for {target}"));
         match target.kind.as_str() {
-            "Deployment" | "StatefulSet" | "DaemonSet" => self.rolled_out(target, timeout).await,
             "Job" => {
                 let ended = Condition::Or(vec![
                     Condition::Status("Complete".into()),
@@ -91,7 +93,7 @@ impl ClusterStage<'_> {
                 }
                 Ok(())
             }
-            _ => Ok(()),
+            _ => self.rolled_out(target, timeout).await,
         }
     }
 

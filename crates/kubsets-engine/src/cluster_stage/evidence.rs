@@ -55,6 +55,7 @@ impl ClusterStage<'_> {
         let mut lines: Vec<(String, String)> = found
             .items
             .into_iter()
+            .filter(|event| event.last_timestamp.as_ref().is_none_or(|time| time.0 >= self.began))
             .map(|event| {
                 let at = event.last_timestamp.map(|time| time.0.to_string()).unwrap_or_default();
                 let object = format!(

@@ -29,6 +29,12 @@ impl ClusterStage<'_> {
             ExecError::Timeout { .. } => StepError::Timeout(error.to_string()),
             other => StepError::Cluster(chain(&other)),
         })?;
+        if output.exit_code < 0 {
+            return Err(StepError::Failed(format!(
+                "`{}` cannot be run in pod {name}",
+                exec.command.join(" ")
+            )));
+        }
         let lines: Vec<&str> = output.stdout.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         let summary = match (output.exit_code, lines.first()) {
             (0, Some(first)) => first.chars().take(120).collect(),

@@ -1,26 +1,22 @@
 //! A canary as a step.
 
-use kubsets_delivery::CanarySpec;
+use kubsets_delivery::{CanarySpec, RunVerdict};
 use serde_json::Value;
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::{ClusterStage, chain};
+use super::{ClusterStage, chain, cluster};
 use crate::event::LabEvent;
+use crate::outcome::Comparison;
 use crate::stage::StepError;
 
 impl ClusterStage<'_> {
     /// Releases a new version; the result is the canary's outcome. Its own journal, Lease and watchdog
-    /// keep it safe, and its promotion stays unless the lab takes it back.
+    /// keep it safe; a promotion is taken back when the lab ends.
     pub(super) async fn release(&self, spec: &CanarySpec) -> Result<Value, StepError> {
-        let plan = match &self.canary {
-            Some(plan) => plan.clone(),
-            None => {
-                let mut spec = spec.clone();
-                spec.load.url.get_or_insert_with(|| self.gateway.clone());
-                let plan = kubsets_delivery::plan(&self.access, spec).await;
-                plan.map_err(|error| StepError::Unavailable(chain(&error)))?
-            }
-        };
+        let mut spec = spec.clone();
+        spec.load.url.get_or_insert_with(|| self.gateway.clone());
+        let plan = kubsets_delivery::plan(&self.access, spec).await;
+        let plan = plan.map_err(|error| StepError::Unavailable(chain(&error)))?;
         let (sender, mut events) = unbounded_channel();
         let told = async {
             while let Some(record) = events.recv().await {
@@ -29,6 +25,20 @@ impl ClusterStage<'_> {
         };
         let run = kubsets_delivery::run(&self.access, &plan, self.state, sender, &self.cancel);
         let (outcome, ()) = tokio::join!(run, told);
+        if outcome.verdict == RunVerdict::Promoted {
+            self.promoted.lock().await.push(outcome.run.clone());
+        }
         serde_json::to_value(&outcome).map_err(|error| StepError::Invalid(error.to_string()))
+    }
+
+    /// Brings back what was there before the promotions of this lab, the last one first.
+    pub(super) async fn take_back_promotions(&self) -> Result<Vec<Comparison>, StepError> {
+        let mut comparisons = Vec::new();
+        for run in std::mem::take(&mut *self.promoted.lock().await).iter().rev() {
+            self.events.doing(format!("taking back the promotion of run {run}"));
+            let undone = kubsets_delivery::undo(&self.access, self.state, Some(run)).await;
+            comparisons.extend(undone.map_err(|error| cluster(&error))?.comparisons);
+        }
+        Ok(comparisons)
     }
 }

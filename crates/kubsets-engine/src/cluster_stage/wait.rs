@@ -4,13 +4,12 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use kubsets_kube::{Condition as ObjectCondition, ObjectRef};
-use kubsets_lab::{Bindings, Condition};
+use kubsets_lab::{Bindings, Condition, Expression, ExpressionError};
 use kubsets_undo::object;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::{ClusterStage, cluster, pod};
-use crate::machine::check;
 use crate::stage::StepError;
 
 /// How often a condition is looked at.
@@ -149,10 +148,19 @@ impl ClusterStage<'_> {
     }
 }
 
+/// Looks at an expression. A field that is not there yet is no error while waiting.
 fn expression(that: &str, bindings: &Bindings, name: &str, value: Value) -> Result<Seen, StepError> {
-    let checked = check("", that, &bindings.with(name, value.clone()))?;
-    let text = if checked.seen.is_empty() { that.to_owned() } else { checked.seen };
-    Ok(Seen { holds: checked.held, text, value })
+    let bindings = bindings.with(name, value.clone());
+    let invalid = |error: ExpressionError| StepError::Invalid(format!("{that:?}: {error}"));
+    let expression = Expression::compile(that).map_err(invalid)?;
+    let holds = match expression.holds(&bindings) {
+        Ok(holds) => holds,
+        Err(error @ ExpressionError::Missing { .. }) => return Ok(Seen::new(false, error.to_string())),
+        Err(error) => return Err(invalid(error)),
+    };
+    let seen: Vec<String> = expression.seen(&bindings).iter().map(ToString::to_string).collect();
+    let text = if seen.is_empty() { that.to_owned() } else { seen.join(", ") };
+    Ok(Seen { holds, text, value })
 }
 
 fn asks_traffic(condition: &Condition) -> bool {

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use crate::stage::StepError;
 
 /// Evaluates an expression that is to hold. That it cannot be evaluated is an error of the lab, never a false.
-pub(crate) fn check(name: &str, that: &str, bindings: &Bindings) -> Result<Checked, StepError> {
+pub(super) fn check(name: &str, that: &str, bindings: &Bindings) -> Result<Checked, StepError> {
     let expectation = Expectation { name: name.to_owned(), that: that.to_owned() };
     expectation.check(bindings).map_err(|error| StepError::Invalid(crate::cluster_stage::chain(&error)))
 }
 
 /// A result, or a note in its place when it is too large to keep.
-pub(crate) fn bounded(result: Value, largest: usize) -> Value {
+pub(super) fn bounded(result: Value, largest: usize) -> Value {
     let size = serde_json::to_vec(&result).map_or(usize::MAX, |bytes| bytes.len());
     if size <= largest { result } else { json!({"tooLarge": size}) }
 }

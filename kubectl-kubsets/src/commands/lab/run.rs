@@ -89,7 +89,6 @@ async fn one(
         plan,
         state,
         cancel: cancel.clone(),
-        canary: None,
     };
     let work = kubsets_engine::run(plan, setting, |events| ClusterStage::new(world, events));
     let ended = tokio::select! {
