@@ -8,7 +8,7 @@ mod judge;
 use std::time::Duration;
 
 use kubsets_lab::plan::{Plan, PlannedStep};
-use kubsets_lab::{Bindings, Operation};
+use kubsets_lab::{Bindings, Condition, Operation};
 use kubsets_undo::LockState;
 use serde_json::{Map, Value};
 use tokio::sync::watch;
@@ -290,6 +290,12 @@ impl<'a, S: Stage> Machine<'a, S> {
         if let Some(name) = &step.bind
             && !result.is_null()
         {
+            self.bindings.set(name, result.clone());
+        }
+        if let Operation::Wait(Condition::Finished(load)) = &step.operation
+            && let Some(name) = self.plan.steps.iter().find(|one| one.name == *load).and_then(|one| one.bind.as_ref())
+        {
+            // A load in the background has its result only now.
             self.bindings.set(name, result.clone());
         }
         self.events.emit(LabEvent::StepEnded { step: step.index + 1, status, seconds, message, result });

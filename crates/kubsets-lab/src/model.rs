@@ -69,9 +69,6 @@ pub struct Spec {
     /// Values of parameters to run the lab with, one run for each combination.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub matrix: BTreeMap<String, Vec<String>>,
-    /// Where the lab works.
-    #[serde(default)]
-    pub namespace: NamespacePolicy,
     /// What must hold before the first step and again after the undo; observing operations only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steady_state: Vec<Step>,
@@ -82,17 +79,6 @@ pub struct Spec {
     /// What is collected when the lab fails, before the undo.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on_failure: Vec<FailureEvidence>,
-}
-
-/// Where a lab works.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum NamespacePolicy {
-    /// Beside the demo stack, in its namespace (default).
-    #[default]
-    Stack,
-    /// In a namespace of its own, which is removed with everything in it.
-    Own,
 }
 
 /// Something that must hold at the end.

@@ -239,7 +239,7 @@ spec:
         assert_eq!(
             fails(&GOOD.replace("load: {", "laod: {")),
             "line 12, column 7: spec.steps[0].laod: step `traffic` has the unknown field `laod`, did you mean \
-             `load`? operations are: apply, patch, delete, scale, rollout, wait, http, exec, query, load, canary, \
+             `load`? operations are: apply, patch, delete, scale, rollout, wait, http, exec, logs, query, load, canary, \
              fault, assert, pause"
         );
         let message = fails(&GOOD.replace("load: {", "shell: {"));

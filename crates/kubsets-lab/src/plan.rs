@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::error::LabError;
 use crate::expression::Bindings;
-use crate::model::{Expectation, FailureEvidence, Lab, NamespacePolicy, Requirement, Step};
+use crate::model::{Expectation, FailureEvidence, Lab, Requirement, Step};
 use crate::operation::{Apply, Condition, Operation};
 use crate::source::LabSource;
 use crate::template::{Resolved, Values};
@@ -54,8 +54,6 @@ pub struct Plan {
     pub lab: String,
     /// The question that it answers.
     pub question: String,
-    /// Where it works.
-    pub namespace: NamespacePolicy,
     /// Values of its parameters, as they are typed.
     pub params: Values,
     /// Those of them that were given, not taken from the defaults.
@@ -99,7 +97,6 @@ impl Plan {
         let mut plan = Self {
             lab: document.lab.full_name(),
             question: spec.question.trim().to_owned(),
-            namespace: spec.namespace,
             params: document.resolved.values(),
             given: values.clone(),
             bound: document.resolved.bound(),
@@ -109,7 +106,7 @@ impl Plan {
             longest_seconds,
             usual_seconds: fixed_seconds.max(f64::from(metadata.minutes) * 60.0).min(longest_seconds),
             requests: length::requests(&steps),
-            blast_radius: BlastRadius::of(&steps, spec.namespace),
+            blast_radius: BlastRadius::of(&steps),
             hash: String::new(),
             steady_state,
             steps,
@@ -151,7 +148,7 @@ impl Planner<'_> {
     fn steps(&self, steps: &[Step]) -> Result<Vec<PlannedStep>, LabError> {
         // Timeouts of the loads that run in the background, by the name of their step.
         let mut background = BTreeMap::new();
-        let mut touched = change::Touched::new(self.lab.spec.namespace);
+        let mut touched = change::Touched::default();
         let mut planned = Vec::with_capacity(steps.len());
         for (index, step) in steps.iter().enumerate() {
             let Some(operation) = step.operation() else {

@@ -129,7 +129,7 @@ async fn a_broken_expectation_fails_with_what_was_seen_and_evidence_before_the_u
     let stage = stage(json!({"failed": 3}));
     let outcome = outcome(&stage, &CancellationToken::new()).await;
     assert_eq!((outcome.verdict, outcome.exit_code), (Verdict::Fail, 1));
-    assert_eq!(outcome.reason, "not so: no request failed (second.failed is 3)");
+    assert_eq!(outcome.reason, "not so: no request failed (second.failed was 3)");
     let calls = stage.calls.lock().unwrap().clone();
     assert_eq!(calls[calls.len() - 2..], ["collect", "undo"]);
 }
@@ -160,7 +160,7 @@ async fn an_unsteady_cluster_skips_and_undoes_what_began() {
     stage.results.insert("answers", Ok(json!({"status": 503})));
     let outcome = outcome(&stage, &CancellationToken::new()).await;
     assert_eq!((outcome.verdict, outcome.exit_code), (Verdict::Skipped, 4));
-    assert!(outcome.reason.contains("result.status is 503"), "{}", outcome.reason);
+    assert!(outcome.reason.contains("result.status was 503"), "{}", outcome.reason);
     assert_eq!(*stage.calls.lock().unwrap(), ["begin", "answers", "undo"]);
 }
 

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::PlannedStep;
-use crate::model::NamespacePolicy;
 use crate::operation::{Operation, Target};
 
 /// What happens to a target.
@@ -59,21 +58,13 @@ pub struct BlastRadius {
 }
 
 impl BlastRadius {
-    pub(super) fn of(steps: &[PlannedStep], namespace: NamespacePolicy) -> Self {
+    pub(super) fn of(steps: &[PlannedStep]) -> Self {
         let mut seen = BTreeSet::new();
         let all = steps.iter().flat_map(|step| &step.changes);
         let changes: Vec<Change> = all.filter(|change| seen.insert(*change)).cloned().collect();
-        let place = match namespace {
-            NamespacePolicy::Stack => "beside the demo stack",
-            NamespacePolicy::Own => "in a namespace of its own",
-        };
         let verbs = [Verb::Create, Verb::CreateOrChange, Verb::Change, Verb::Delete, Verb::Recreate];
         let parts: Vec<String> = verbs.into_iter().filter_map(|verb| part(verb, &changes)).collect();
-        let summary = if parts.is_empty() {
-            format!("changes nothing, works {place}")
-        } else {
-            format!("{}, {place}", parts.join(", "))
-        };
+        let summary = if parts.is_empty() { "changes nothing".to_owned() } else { parts.join(", ") };
         Self { summary, changes }
     }
 }
@@ -90,16 +81,12 @@ fn part(verb: Verb, changes: &[Change]) -> Option<String> {
 }
 
 /// Objects that earlier steps made or changed: a second apply only changes.
+#[derive(Default)]
 pub(super) struct Touched {
-    namespace: NamespacePolicy,
     seen: BTreeSet<String>,
 }
 
 impl Touched {
-    pub(super) fn new(namespace: NamespacePolicy) -> Self {
-        Self { namespace, seen: BTreeSet::new() }
-    }
-
     /// What an operation changes.
     pub(super) fn changes(&mut self, operation: &Operation) -> Vec<Change> {
         let change = |verb, target: String| Change { verb, target };
@@ -107,11 +94,8 @@ impl Touched {
             Operation::Apply(apply) => {
                 let applied = |object| {
                     let target = named(object);
-                    let verb = match (self.seen.insert(target.clone()), self.namespace) {
-                        (false, _) => Verb::Change,
-                        (true, NamespacePolicy::Own) => Verb::Create,
-                        (true, NamespacePolicy::Stack) => Verb::CreateOrChange,
-                    };
+                    let first = self.seen.insert(target.clone());
+                    let verb = if first { Verb::CreateOrChange } else { Verb::Change };
                     change(verb, target)
                 };
                 apply.objects.iter().map(applied).collect()

@@ -70,7 +70,7 @@ fn files_are_rendered_and_changes_are_listed() {
     assert_eq!(
         plan.blast_radius.summary,
         "creates or changes ConfigMap/web and Service/web, changes Deployment/web and ConfigMap/web and Service/web, \
-         recreates 1 of pods app=web, beside the demo stack"
+         recreates 1 of pods app=web"
     );
     assert_eq!(plan.requests, 50 * 300);
     assert_eq!(plan.bound, serde_json::json!({"rate": 50, "replicas": 3}));
@@ -143,5 +143,5 @@ fn a_thousand_steps_are_planned() {
     text += "  expect: []\n";
     let plan = Plan::new(&LabSource { lab_yaml: text, ..source() }, &Values::new()).unwrap();
     assert_eq!((plan.steps.len(), plan.blast_radius.changes.len()), (1000, 1000));
-    assert_eq!(plan.blast_radius.summary, "changes 1000 objects, beside the demo stack");
+    assert_eq!(plan.blast_radius.summary, "changes 1000 objects");
 }
