@@ -9,6 +9,7 @@ pub(crate) mod images;
 pub(crate) mod internal;
 pub(crate) mod lab;
 pub(crate) mod load;
+pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod smoke;
 pub(crate) mod status;

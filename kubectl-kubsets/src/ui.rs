@@ -3,6 +3,7 @@
 pub(crate) mod canary_log;
 mod error;
 mod exit;
+pub(crate) mod lab_log;
 mod printer;
 mod progress;
 mod prompt;

@@ -1,5 +1,7 @@
 //! What a run tells while it goes on. Nothing here prints: subscribers do.
 
+mod read;
+
 use std::time::Instant;
 
 use kubsets_kube::ObjectRef;
@@ -143,7 +145,7 @@ pub enum LabEvent {
 }
 
 /// An event with its time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LabRecord {
     /// Time of day, RFC 3339.

@@ -48,6 +48,13 @@ const EXAMPLES: &[Examples] = &[
     ),
     (&["lab", "lint"], &[("the labs of a folder", "lab lint labs"), ("a text", "lab lint - < lab.yaml")]),
     (&["lab", "new"], &[("a new lab", "lab new chaos/slow-disk")]),
+    (
+        &["lab", "replay"],
+        &[
+            ("the last run again, ten times as fast", "lab replay --speed 10"),
+            ("all lines of a run at once", "lab replay 261120-163148-d80d --speed 0 --plain"),
+        ],
+    ),
     (&["lab", "clean"], &[("finish the undo of a killed run", "lab clean")]),
     (
         &["canary", "run"],
@@ -73,6 +80,14 @@ const EXAMPLES: &[Examples] = &[
                 "what two runs have in common",
                 "report --compare 261120-163001-d4fb 261120-163148-d80d -o markdown",
             ),
+        ],
+    ),
+    (
+        &["canary", "replay"],
+        &[
+            ("a run again, ten times as fast", "canary replay 261120-163148-d80d --speed 10"),
+            ("what the rules of other tools say to its seconds", "canary replay 261120-163148-d80d --judge"),
+            ("with a stricter judge", "canary replay --judge --error-limit 0.5% --false-alarm 0.1%"),
         ],
     ),
     (&["canary", "undo"], &[("the last run", "canary undo --yes")]),

@@ -9,6 +9,7 @@ mod outcome;
 mod plan;
 mod run;
 mod status;
+mod watch;
 
 use crate::app::App;
 use crate::ui::{ExitCode, Failure};
@@ -45,6 +46,8 @@ Exit codes: 0 pass, 1 fail, 2 invalid lab, 3 inconclusive, 4 skipped, 5 cluster,
     Status,
     /// Finish the undo of runs that were killed
     Clean(clean::Args),
+    /// Show a recorded run again at any speed, or judge its canary again; asks no cluster
+    Replay(super::replay::Args),
 }
 
 #[derive(clap::Subcommand, Debug)]
@@ -85,6 +88,7 @@ async fn act(app: &App, family: Option<&str>, verb: Verb) -> anyhow::Result<Exit
         Verb::Run(args) => run::run(app, family, args).await,
         Verb::Status => status::run(app).await,
         Verb::Clean(args) => clean::run(app, &args).await,
+        Verb::Replay(args) => super::replay::run(app, super::replay::Kind::Lab, args).await,
     }
 }
 

@@ -98,7 +98,7 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
 }
 
 /// The folder of a run's record.
-fn folder(state: &StateDir, run: &str) -> anyhow::Result<PathBuf> {
+pub(super) fn folder(state: &StateDir, run: &str) -> anyhow::Result<PathBuf> {
     let known = run.parse::<RunId>().ok().map(|run| state.run(&run)).filter(|folder| folder.is_dir());
     let named = || Some(PathBuf::from(run)).filter(|folder| folder.is_dir());
     known.or_else(named).ok_or_else(|| {
@@ -109,7 +109,7 @@ fn folder(state: &StateDir, run: &str) -> anyhow::Result<PathBuf> {
 }
 
 /// The folder of the last run.
-fn last(state: &StateDir) -> anyhow::Result<PathBuf> {
+pub(super) fn last(state: &StateDir) -> anyhow::Result<PathBuf> {
     state.runs().first().map(|run| state.run(run)).ok_or_else(|| {
         Failure::usage("no run is on record")
             .with_hint(

@@ -1,12 +1,32 @@
 //! Events of a canary as lines: the plain log, and the log of the live picture.
 
-use kubsets_delivery::{RunEvent, RunVerdict, ShareReport, TickEvent};
+use kubsets_delivery::{Record, RunEvent, RunVerdict, ShareReport, TickEvent};
 
-use super::style::Tone;
+use super::style::{Style, Tone};
 use super::units::{millis, percent};
 
+/// Seconds between two lines of figures in the plain log.
+const FIGURES_EVERY: u64 = 5;
+
+/// A record as a line of the plain log, with its time: an event, or figures now and then.
+pub(crate) fn timed(record: &Record, style: Style) -> Option<String> {
+    timed_at(record.seconds, &record.event, style)
+}
+
+/// An event as a line of the plain log, at this second.
+pub(super) fn timed_at(seconds: f64, event: &RunEvent, style: Style) -> Option<String> {
+    let text = match event {
+        RunEvent::Tick(tick) if tick.second.is_multiple_of(FIGURES_EVERY) => tick_line(tick),
+        _ => {
+            let (tone, text) = line(event)?;
+            style.paint(tone, &text)
+        }
+    };
+    Some(format!("{seconds:7.1}s  {text}"))
+}
+
 /// An event as a line; none where it says nothing on its own (ticks).
-pub(crate) fn line(event: &RunEvent) -> Option<(Tone, String)> {
+pub(super) fn line(event: &RunEvent) -> Option<(Tone, String)> {
     Some(match event {
         RunEvent::Started { run, deployment, namespace, url, rate, steps, .. } => {
             let steps: Vec<String> = steps.iter().map(ToString::to_string).collect();
@@ -68,7 +88,7 @@ pub(crate) fn line(event: &RunEvent) -> Option<(Tone, String)> {
 }
 
 /// A second as a line, for the plain log.
-pub(crate) fn tick_line(tick: &TickEvent) -> String {
+fn tick_line(tick: &TickEvent) -> String {
     let rate = |requests: u64, failed: u64| if requests == 0 { 0.0 } else { failed as f64 / requests as f64 };
     let share = tick.share.as_ref().map(|share| format!(", {}", share_text(share))).unwrap_or_default();
     format!(

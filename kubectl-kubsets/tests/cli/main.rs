@@ -6,6 +6,7 @@ mod canary;
 mod completion;
 mod help;
 mod load;
+mod replay;
 mod report;
 mod run;
 mod simulate;

@@ -1,6 +1,6 @@
 //! `canary run`: executes a plan, shows it, tells the verdict.
 
-use kubsets_delivery::{Outcome, Plan, Record, RunEvent, RunVerdict, StateDir, record};
+use kubsets_delivery::{Outcome, Plan, Record, RunVerdict, StateDir, record};
 use kubsets_kube::Access;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
@@ -14,9 +14,6 @@ use crate::signals;
 use crate::ui::canary_log;
 use crate::ui::tui::{self, CanaryView, End};
 use crate::ui::{ExitCode, Failure, Format, Printer, Risk};
-
-/// Seconds between two lines of figures in the plain log.
-const FIGURES_EVERY: u64 = 5;
 
 /// Arguments of `canary run`.
 #[derive(clap::Args, Debug)]
@@ -127,15 +124,9 @@ async fn watch(
 
 /// The plain log: a line per event, and figures now and then.
 async fn log(ui: &Printer, mut events: UnboundedReceiver<Record>) {
-    let style = ui.message_style();
     while let Some(record) = events.recv().await {
-        let time = format!("{:7.1}s", record.seconds);
-        if let RunEvent::Tick(tick) = &record.event {
-            if tick.second.is_multiple_of(FIGURES_EVERY) {
-                ui.message(format!("{time}  {}", canary_log::tick_line(tick)));
-            }
-        } else if let Some((tone, text)) = canary_log::line(&record.event) {
-            ui.message(format!("{time}  {}", style.paint(tone, &text)));
+        if let Some(text) = canary_log::timed(&record, ui.message_style()) {
+            ui.message(text);
         }
     }
 }

@@ -1,14 +1,11 @@
 //! Events of a lab as lines.
 
-use kubsets_engine::{LabEvent, LabRecord, LoadTick, StepStatus, Verdict};
+use kubsets_engine::LabRecord;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::ui::{Format, Printer, Tone, canary_log};
+use crate::ui::{Format, Printer, lab_log};
 
-/// Seconds between two lines of figures.
-const FIGURES_EVERY: u64 = 5;
-
-/// Shows events until they end: as lines for people, or one JSON document per line.
+/// Shows events until they end: as lines for people, or nothing where the outcome alone is wanted as JSON.
 pub(super) async fn follow(ui: &Printer, mut events: UnboundedReceiver<LabRecord>) {
     while let Some(record) = events.recv().await {
         show(ui, &record);
@@ -16,70 +13,11 @@ pub(super) async fn follow(ui: &Printer, mut events: UnboundedReceiver<LabRecord
 }
 
 /// Shows one event.
-pub(super) fn show(ui: &Printer, record: &LabRecord) {
+fn show(ui: &Printer, record: &LabRecord) {
     if ui.format() == Format::Json {
         return;
     }
-    let Some((tone, text)) = line(&record.event) else { return };
-    let style = ui.message_style();
-    ui.message(format!("{:7.1}s  {}", record.seconds, style.paint(tone, &text)));
-}
-
-/// An event as a line; none where it says nothing on its own.
-fn line(event: &LabEvent) -> Option<(Tone, String)> {
-    Some(match event {
-        LabEvent::Started { run, lab, namespace, .. } => {
-            (Tone::Plain, format!("run {run}: {lab} in {namespace}"))
-        }
-        LabEvent::Need { need, met: true, detail } => (Tone::Dim, format!("need: {need} ({detail})")),
-        LabEvent::Need { need, met: false, detail } => (Tone::Warn, format!("missing: {need}: {detail}")),
-        LabEvent::Steady { checked, .. } => {
-            let tone = if checked.held { Tone::Dim } else { Tone::Bad };
-            let word = if checked.held { "steady" } else { "NOT steady" };
-            (tone, with_detail(format!("{word}: {}", checked.expected), &checked.seen))
-        }
-        LabEvent::StepBegan { step, name, question, .. } => {
-            let question = question.as_ref().map(|question| format!("  {question}")).unwrap_or_default();
-            (Tone::Hint, format!("step {step}: {name}{question}"))
-        }
-        LabEvent::Doing { what } => (Tone::Dim, what.clone()),
-        LabEvent::Object { change, object } => (Tone::Dim, format!("{change} {object}")),
-        LabEvent::Load(tick) if tick.second.is_multiple_of(FIGURES_EVERY) => (Tone::Plain, figures(tick)),
-        LabEvent::Load(_) => return None,
-        LabEvent::Canary(record) => return canary_log::line(&record.event),
-        LabEvent::StepEnded { step, status, seconds, message, .. } => {
-            let (tone, word) = match status {
-                StepStatus::Passed => (Tone::Good, "done"),
-                StepStatus::Failed => (Tone::Bad, "failed"),
-                StepStatus::NotRun => (Tone::Dim, "not run"),
-            };
-            (tone, with_detail(format!("step {step} {word} after {seconds:.1} s"), message))
-        }
-        LabEvent::Expected(checked) => {
-            let (tone, word) =
-                if checked.held { (Tone::Good, "as expected") } else { (Tone::Bad, "NOT as expected") };
-            (tone, with_detail(format!("{word}: {}", checked.expected), &checked.seen))
-        }
-        LabEvent::Evidence { title, text } => (Tone::Warn, format!("{title}:\n{text}")),
-        LabEvent::Warning { message } => (Tone::Warn, format!("warning: {message}")),
-        LabEvent::Undone(undo) => {
-            let (tone, word) =
-                if undo.equal { (Tone::Good, "everything is") } else { (Tone::Bad, "NOT everything is") };
-            let count = undo.comparisons.len();
-            (tone, format!("undone in {:.1} s: {word} as before ({count} objects compared)", undo.seconds))
-        }
-        LabEvent::Finished(outcome) => {
-            let tone = if outcome.verdict == Verdict::Pass { Tone::Good } else { Tone::Bad };
-            (tone, format!("{}: {}", outcome.verdict.word(), outcome.reason))
-        }
-    })
-}
-
-fn figures(tick: &LoadTick) -> String {
-    let p99 = tick.p99_ms.map(|ms| format!(", p99 {ms:.1} ms")).unwrap_or_default();
-    format!("{}: {}/s, {} failed, {} in flight{p99}", tick.load, tick.ok, tick.failed, tick.in_flight)
-}
-
-fn with_detail(text: String, detail: &str) -> String {
-    if detail.is_empty() { text } else { format!("{text} ({detail})") }
+    if let Some(text) = lab_log::timed(record, ui.message_style()) {
+        ui.message(text);
+    }
 }

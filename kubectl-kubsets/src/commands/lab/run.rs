@@ -8,11 +8,11 @@ use kubsets_undo::{RunId, StateDir};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
-use super::{catalog, follow, outcome, plan, refuse_read_only};
+use super::{catalog, follow, outcome, plan, refuse_read_only, watch};
 use crate::app::App;
 use crate::entrance;
 use crate::signals;
-use crate::ui::{ExitCode, Failure, Printer, Risk};
+use crate::ui::{ExitCode, Failure, Format, Printer, Risk};
 
 /// Arguments of `lab run`.
 #[derive(clap::Args, Debug)]
@@ -23,9 +23,13 @@ pub(super) struct Args {
     #[command(flatten)]
     values: plan::Values,
 
-    /// Wait for Enter before each step and show its question: for a presentation
+    /// Wait for Enter before each step and show its question: for a presentation; shows lines
     #[arg(long)]
     step: bool,
+
+    /// Lines instead of the live picture (the default without a terminal)
+    #[arg(long)]
+    plain: bool,
 }
 
 /// Runs a lab to its verdict, once for each combination of its matrix.
@@ -50,7 +54,7 @@ pub(super) async fn run(app: &App, family: Option<&str>, args: Args) -> anyhow::
     let state = StateDir::at(app.state_dir());
     let mut worst = ExitCode::Success;
     for plan in &plans {
-        let code = one(app, &access, plan, &gateway.url, &state, args.step).await?;
+        let code = one(app, &access, plan, &gateway.url, &state, &args).await?;
         if code != ExitCode::Success {
             worst = code;
         }
@@ -67,7 +71,7 @@ async fn one(
     plan: &kubsets_lab::plan::Plan,
     gateway: &str,
     state: &StateDir,
-    step: bool,
+    args: &Args,
 ) -> anyhow::Result<ExitCode> {
     let run = RunId::generate();
     let (cancel, leave) = (CancellationToken::new(), CancellationToken::new());
@@ -80,7 +84,7 @@ async fn one(
         state,
         listener,
         cancel: &cancel,
-        presenter: step.then_some(&keyboard as &dyn Presenter),
+        presenter: args.step.then_some(&keyboard as &dyn Presenter),
     };
     let world = World {
         access: access.clone(),
@@ -91,8 +95,17 @@ async fn one(
         cancel: cancel.clone(),
     };
     let work = kubsets_engine::run(plan, setting, |events| ClusterStage::new(world, events));
+    // A presenter answers on standard input, which the picture would take for its keys.
+    let lines = args.plain || args.step || app.ui.is_quiet() || app.ui.format() != Format::Table;
+    let watching = async {
+        if !lines && app.ui.has_screen() {
+            watch::watch(app, access, &plan.lab, events, (&cancel, &leave)).await;
+        } else {
+            follow::follow(&app.ui, events).await;
+        }
+    };
     let ended = tokio::select! {
-        (outcome, ()) = futures::future::join(work, follow::follow(&app.ui, events)) => Some(outcome),
+        (outcome, ()) = futures::future::join(work, watching) => Some(outcome),
         () = leave.cancelled() => None,
     };
     obeying.abort();

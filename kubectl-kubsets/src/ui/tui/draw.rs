@@ -1,21 +1,23 @@
 //! Draws the picture: 80x24 and up, with or without characters beyond ASCII.
 
+use std::collections::VecDeque;
+
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::bars::{bar, evidence_share, share_scale, sparkline};
-use super::model::{CanaryView, Gauge, Side};
+use super::model::{CanaryView, Gauge, Line as LogLine, Side};
 use super::pen::{Look, Pen, clock};
 use crate::ui::style::Tone;
 use crate::ui::units::{millis, percent};
 
 /// Smallest screen on which everything has its place.
-const SMALLEST: (u16, u16) = (80, 24);
+pub(super) const SMALLEST: (u16, u16) = (80, 24);
 
 /// From this height on sparklines of errors and latency have lines of their own.
-const TALL: u16 = 30;
+pub(super) const TALL: u16 = 30;
 
 /// Draws everything.
 pub(super) fn draw(frame: &mut Frame<'_>, view: &CanaryView, look: Look) {
@@ -25,23 +27,29 @@ pub(super) fn draw(frame: &mut Frame<'_>, view: &CanaryView, look: Look) {
         frame.render_widget(Paragraph::new(text), area);
         return;
     }
-    let pen = Pen::new(look, area.width);
-    let mut lines = pen.header(view);
-    if !view.log_only {
-        lines.extend(pen.steps(view));
-        lines.extend(pen.share(view));
-        lines.extend(pen.requests(view, area.height >= TALL));
-        lines.extend(pen.evidence(view));
-    }
-    lines.push(pen.title("Events"));
     let [body, footer] = Layout::vertical([Constraint::Min(0), Constraint::Length(1)]).areas(area);
-    let free = usize::from(body.height).saturating_sub(lines.len());
-    lines.extend(pen.log(view, free));
+    let pen = Pen::new(look, area.width);
+    let lines = pen.canary(view, body.height, area.height >= TALL);
     frame.render_widget(Paragraph::new(lines), body);
     frame.render_widget(Paragraph::new(pen.keys(view)), Rect { height: 1, ..footer });
 }
 
 impl Pen {
+    /// The picture in so many rows, without the line of keys.
+    pub(super) fn canary(&self, view: &CanaryView, rows: u16, tall: bool) -> Vec<Line<'static>> {
+        let mut lines = self.header(view);
+        if !view.log_only {
+            lines.extend(self.steps(view));
+            lines.extend(self.share(view));
+            lines.extend(self.requests(view, tall));
+            lines.extend(self.evidence(view));
+        }
+        lines.push(self.title("Events"));
+        let free = usize::from(rows).saturating_sub(lines.len());
+        lines.extend(self.log(&view.log, free));
+        lines
+    }
+
     fn header(&self, view: &CanaryView) -> Vec<Line<'static>> {
         let (word, tone) = match (&view.decision, view.aborting) {
             (Some((tone, text)), _) => (text.clone(), *tone),
@@ -53,7 +61,12 @@ impl Pen {
             Span::raw("  "),
             self.span(tone, word),
         ];
-        let place = format!("{} in {}, context {}", view.deployment, view.namespace, view.facts.context);
+        let from = match view.replay {
+            Some(speed) if speed > 0.0 => format!("replay x{speed}"),
+            Some(_) => "replay".to_owned(),
+            None => format!("context {}", view.facts.context),
+        };
+        let place = format!("{} in {}, {from}", view.deployment, view.namespace);
         if view.run.is_empty() {
             return vec![self.spread(first, &clock(view.seconds)), Line::default()];
         }
@@ -210,15 +223,16 @@ impl Pen {
         ])
     }
 
-    fn log(&self, view: &CanaryView, rows: usize) -> Vec<Line<'static>> {
-        let skipped = view.log.len().saturating_sub(rows);
-        let lines = view.log.iter().skip(skipped).map(|line| {
-            let text = if self.look.unicode { line.text.clone() } else { line.text.replace('±', "+/-") };
-            let text = self.cut(&format!("{}  {text}", clock(line.seconds)));
-            let (time, rest) = text.split_at(text.find("  ").map_or(0, |at| at + 2));
-            Line::from(vec![self.span(Tone::Dim, time.to_owned()), self.span(line.tone, rest.to_owned())])
-        });
-        lines.collect()
+    /// The newest lines of a log, as many as there are rows.
+    pub(super) fn log(&self, log: &VecDeque<LogLine>, rows: usize) -> Vec<Line<'static>> {
+        log.iter().skip(log.len().saturating_sub(rows)).map(|line| self.log_line(line)).collect()
+    }
+
+    pub(super) fn log_line(&self, line: &LogLine) -> Line<'static> {
+        let text = if self.look.unicode { line.text.clone() } else { line.text.replace('±', "+/-") };
+        let text = self.cut(&format!("{}  {text}", clock(line.seconds)));
+        let (time, rest) = text.split_at(text.find("  ").map_or(0, |at| at + 2));
+        Line::from(vec![self.span(Tone::Dim, time.to_owned()), self.span(line.tone, rest.to_owned())])
     }
 
     fn keys(&self, view: &CanaryView) -> Line<'static> {
@@ -226,7 +240,7 @@ impl Pen {
             let question = "Abort and give all traffic back to the stable version?  y yes   n no, go on";
             return Line::from(self.span(Tone::Warn, question));
         }
-        let text = match (view.finished, view.aborting) {
+        let text = match (view.finished || view.is_replay(), view.aborting) {
             (true, _) => "q leave   l events".to_owned(),
             (false, true) => "aborting; Ctrl-C again leaves it to the watchdog".to_owned(),
             (false, false) => "q abort and undo   l events   Ctrl-C abort at once".to_owned(),

@@ -75,7 +75,7 @@ pub(super) struct Gauge {
 }
 
 /// One line of the log.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Line {
     pub(super) seconds: f64,
     pub(super) tone: Tone,
@@ -121,12 +121,25 @@ pub(crate) struct CanaryView {
     pub(super) aborting: bool,
     /// The log takes the whole screen.
     pub(super) log_only: bool,
+    /// Seconds of the record per second, where a record is shown again.
+    pub(super) replay: Option<f64>,
 }
 
 impl CanaryView {
     /// An empty picture.
     pub(crate) fn new(facts: Facts) -> Self {
         Self { facts, doing: "starting".to_owned(), ..Self::default() }
+    }
+
+    /// The same picture for a record that is shown again at this speed; 0 is at once.
+    pub(crate) fn replayed(mut self, speed: f64) -> Self {
+        self.replay = Some(speed);
+        self
+    }
+
+    /// Whether a record is shown again.
+    pub(super) fn is_replay(&self) -> bool {
+        self.replay.is_some()
     }
 
     /// Adds a line to the log.

@@ -7,7 +7,7 @@ use crate::ui::style::Tone;
 
 /// How the terminal wants it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Look {
+pub(crate) struct Look {
     pub(super) unicode: bool,
     pub(super) color: bool,
 }
@@ -74,6 +74,29 @@ impl Pen {
 
     pub(super) fn cut(&self, text: &str) -> String {
         cut_to(text, self.width, self.sign())
+    }
+
+    /// `text` in what the line leaves beside so many columns.
+    pub(super) fn cut_by(&self, text: &str, used: usize) -> String {
+        cut_to(text, self.width.saturating_sub(used), self.sign())
+    }
+
+    /// `text` broken between words, in at most `most` lines; the last is cut.
+    pub(super) fn wrap(&self, text: &str, most: usize) -> Vec<String> {
+        let mut lines = vec![String::new()];
+        for word in text.split_whitespace() {
+            let last = lines.len() - 1;
+            let used = lines[last].chars().count();
+            if used == 0 {
+                lines[last].push_str(word);
+            } else if used + 1 + word.chars().count() <= self.width || lines.len() == most {
+                lines[last].push(' ');
+                lines[last].push_str(word);
+            } else {
+                lines.push(word.to_owned());
+            }
+        }
+        lines.iter().map(|line| self.cut(line)).collect()
     }
 
     pub(super) fn sign(&self) -> &'static str {

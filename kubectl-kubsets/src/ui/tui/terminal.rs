@@ -4,13 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use kubsets_delivery::Record;
+use ratatui::Frame;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
-use super::draw::draw;
-use super::model::CanaryView;
 use super::pen::Look;
 use crate::ui::style::Style;
 
@@ -29,74 +27,86 @@ pub(crate) enum End {
     Left,
 }
 
+/// What a key asks of the loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// Undo everything.
+    Abort,
+    /// Leave the picture now.
+    Leave,
+}
+
+/// A picture that events, keys and time change.
+pub(crate) trait Picture {
+    /// What it is fed with.
+    type Event;
+
+    /// Takes an event in.
+    fn update(&mut self, event: &Self::Event);
+
+    /// Draws everything.
+    fn draw(&self, frame: &mut Frame<'_>, look: Look);
+
+    /// Takes a key; `over` says that no more events come.
+    fn press(&mut self, key: KeyEvent, over: bool) -> Option<Wish>;
+
+    /// Lets time pass between events.
+    fn pass(&mut self, time: Duration);
+
+    /// Whether the last picture stays until the user leaves.
+    fn stays(&self) -> bool;
+}
+
 /// Shows the picture until the events end. `abort` is cancelled when the user asks for it.
 ///
 /// # Errors
 /// When the terminal cannot be used; it is as before then.
-pub(crate) async fn show(
-    mut view: CanaryView,
-    mut events: UnboundedReceiver<Record>,
+pub(crate) async fn show<P: Picture>(
+    mut view: P,
+    mut events: UnboundedReceiver<P::Event>,
     abort: CancellationToken,
     style: Style,
 ) -> std::io::Result<End> {
     // Restores the terminal on panic too.
     let mut terminal = ratatui::try_init()?;
     let _restore = Restore;
-    let (keys, stop) = read_keys();
-    let _stop = stop;
-    let mut keys = keys;
+    let (mut keys, _stop) = read_keys();
     let look = Look { unicode: style.unicode, color: style.color };
     let mut clock = tokio::time::interval(PERIOD);
-    let mut over: Option<tokio::time::Instant> = None;
+    let mut over = false;
+    let mut until: Option<tokio::time::Instant> = None;
     loop {
-        terminal.draw(|frame| draw(frame, &view, look))?;
-        if over.is_some_and(|end| tokio::time::Instant::now() >= end) {
+        terminal.draw(|frame| view.draw(frame, look))?;
+        if until.is_some_and(|end| tokio::time::Instant::now() >= end) {
             return Ok(End::Finished);
         }
         tokio::select! {
-            record = events.recv(), if over.is_none() => match record {
-                Some(record) => {
-                    view.update(&record);
+            event = events.recv(), if !over => match event {
+                Some(event) => {
+                    view.update(&event);
                     // Events come in groups: take all before the next picture.
-                    while let Ok(record) = events.try_recv() {
-                        view.update(&record);
+                    while let Ok(event) = events.try_recv() {
+                        view.update(&event);
                     }
                 }
-                None => over = Some(tokio::time::Instant::now() + LAST_LOOK),
-            },
-            Some(key) = keys.recv() => {
-                if press(&mut view, key, &abort, over.is_some()) == Some(End::Left) {
-                    return Ok(if over.is_some() { End::Finished } else { End::Left });
+                None => {
+                    over = true;
+                    until = (!view.stays()).then(|| tokio::time::Instant::now() + LAST_LOOK);
                 }
-            }
+            },
+            Some(key) = keys.recv() => match view.press(key, over) {
+                Some(Wish::Abort) => abort.cancel(),
+                Some(Wish::Leave) => return Ok(if over { End::Finished } else { End::Left }),
+                None => {}
+            },
             _ = clock.tick() => view.pass(PERIOD),
         }
     }
 }
 
-/// What a key does.
-fn press(view: &mut CanaryView, key: KeyEvent, abort: &CancellationToken, over: bool) -> Option<End> {
-    let interrupt = key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
-    if interrupt {
-        if view.aborting || over {
-            return Some(End::Left);
-        }
-        view.begin_abort();
-        abort.cancel();
-        return None;
-    }
-    match key.code {
-        KeyCode::Char('y') if view.asking => {
-            view.begin_abort();
-            abort.cancel();
-        }
-        KeyCode::Char('n') | KeyCode::Esc if view.asking => view.ask(false),
-        KeyCode::Char('q') | KeyCode::Esc if over => return Some(End::Left),
-        KeyCode::Char('q') => view.ask(true),
-        KeyCode::Char('l') => view.toggle_log(),
-        _ => {}
-    }
-    None
+/// Ctrl-C, which a terminal in raw mode hands over as a key.
+pub(super) fn is_interrupt(key: KeyEvent) -> bool {
+    key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL)
 }
 
 /// Reads keys on a thread of its own, for reading blocks.
@@ -137,43 +147,5 @@ pub(super) struct Restore;
 impl Drop for Restore {
     fn drop(&mut self) {
         ratatui::restore();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ui::tui::model::Facts;
-
-    fn key(code: char) -> KeyEvent {
-        KeyEvent::new(KeyCode::Char(code), KeyModifiers::NONE)
-    }
-
-    #[test]
-    fn q_asks_before_it_aborts() {
-        let (mut view, abort) = (CanaryView::new(Facts::default()), CancellationToken::new());
-        assert_eq!(press(&mut view, key('q'), &abort, false), None);
-        assert!(view.asking && !abort.is_cancelled());
-        press(&mut view, key('n'), &abort, false);
-        assert!(!view.asking && !abort.is_cancelled());
-        press(&mut view, key('q'), &abort, false);
-        press(&mut view, key('y'), &abort, false);
-        assert!(abort.is_cancelled() && view.aborting);
-    }
-
-    #[test]
-    fn interrupt_aborts_and_the_second_leaves() {
-        let (mut view, abort) = (CanaryView::new(Facts::default()), CancellationToken::new());
-        let interrupt = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
-        assert_eq!(press(&mut view, interrupt, &abort, false), None);
-        assert!(abort.is_cancelled());
-        assert_eq!(press(&mut view, interrupt, &abort, false), Some(End::Left));
-    }
-
-    #[test]
-    fn q_leaves_once_the_run_is_over() {
-        let (mut view, abort) = (CanaryView::new(Facts::default()), CancellationToken::new());
-        assert_eq!(press(&mut view, key('q'), &abort, true), Some(End::Left));
-        assert!(!abort.is_cancelled());
     }
 }

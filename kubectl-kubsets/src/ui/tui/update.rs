@@ -86,7 +86,7 @@ impl CanaryView {
     /// Lets time pass between events.
     pub(super) fn pass(&mut self, time: Duration) {
         if !self.finished && !self.run.is_empty() {
-            self.seconds += time.as_secs_f64();
+            self.seconds += time.as_secs_f64() * self.replay.unwrap_or(1.0);
         }
     }
 

@@ -1,0 +1,110 @@
+//! `replay`: recorded runs again, without a cluster.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::run::Surroundings;
+
+/// A canary that was rolled back.
+const BAD: &str = "261120-163148-d80d";
+/// A canary that was promoted.
+const GOOD: &str = "261120-163001-d4fb";
+
+/// The folder of a record.
+fn record(run: &str) -> String {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/runs").join(run);
+    folder.to_string_lossy().into_owned()
+}
+
+/// Standard output of a command that has to succeed.
+fn output(here: &Surroundings, args: &[&str]) -> String {
+    let output = here.run(args);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{args:?}: {error}");
+    String::from_utf8(output.stdout).expect("is text")
+}
+
+#[test]
+fn a_canary_as_lines() {
+    insta::assert_snapshot!(output(
+        &Surroundings::new(),
+        &["canary", "replay", &record(BAD), "--speed", "0"]
+    ));
+}
+
+#[test]
+fn a_canary_under_other_rules() {
+    insta::assert_snapshot!(output(&Surroundings::new(), &["canary", "replay", &record(BAD), "--judge"]));
+}
+
+#[test]
+fn judged_again_as_json() {
+    let here = Surroundings::new();
+    let judge = |run: &str, more: &[&str]| -> serde_json::Value {
+        let folder = record(run);
+        let args = [&["canary", "replay", &folder, "--judge", "-o", "json"], more].concat();
+        serde_json::from_str(&output(&here, &args)).expect("is JSON")
+    };
+    let (good, bad) = (judge(GOOD, &[]), judge(BAD, &[]));
+    assert_eq!((good["kind"].as_str(), good["run"].as_str()), (Some("CanaryRejudgement"), Some(GOOD)));
+    assert_eq!(good["recordedDecision"], "promote");
+    assert_eq!(good["rules"][0]["verdict"], "pass");
+    assert_eq!(good["rules"].as_array().map(Vec::len), Some(7));
+    assert_eq!(bad["recordedDecision"], "roll-back");
+    assert_eq!(bad["rules"][0]["verdict"], "fail");
+    let strict = judge(GOOD, &["--error-limit", "0.1%"]);
+    assert_eq!(strict["rules"][0]["verdict"], "inconclusive", "{strict}");
+}
+
+#[test]
+fn ten_minutes_of_a_lab_at_once_take_less_than_two_seconds() {
+    let here = Surroundings::new();
+    let folder = here.home().join("run");
+    std::fs::create_dir(&folder).expect("is made");
+    let mut text = String::new();
+    for second in 0..600 {
+        let (at, planned) = (f64::from(second) + 0.5, 200);
+        for load in ["users", "robots"] {
+            let _ = writeln!(
+                text,
+                r#"{{"at":"2026-01-01T12:00:00Z","seconds":{at},"event":"load","load":"{load}","second":{second},"planned":{planned},"ok":199,"failed":1,"neverSent":0,"inFlight":3,"p50Ms":1.5,"p99Ms":9.25}}"#
+            );
+        }
+        let _ = writeln!(
+            text,
+            r#"{{"at":"2026-01-01T12:00:00Z","seconds":{at},"event":"step-ended","step":1,"status":"passed","seconds":0.5,"message":"second {second}","result":null}}"#
+        );
+    }
+    std::fs::write(folder.join("lab-events.jsonl"), text).expect("is written");
+    let clock = Instant::now();
+    let lines = output(&here, &["lab", "replay", &folder.to_string_lossy(), "--speed", "0"]);
+    let took = clock.elapsed();
+    assert!(lines.contains("users: 199/s, 1 failed") && lines.contains("(second 599)"), "{lines}");
+    assert_eq!(lines.lines().count(), 600 + 2 * 120);
+    assert!(took < Duration::from_secs(2), "took {took:?}");
+    let json = output(&here, &["lab", "replay", &folder.to_string_lossy(), "--speed", "0", "-o", "json"]);
+    assert_eq!(json.lines().count(), 1_800);
+}
+
+#[test]
+fn speed_is_kept() {
+    let here = Surroundings::new();
+    let clock = Instant::now();
+    output(&here, &["canary", "replay", &record(BAD), "--speed", "100"]);
+    let took = clock.elapsed();
+    assert!(took >= Duration::from_millis(200), "more than twenty seconds in {took:?}");
+}
+
+#[test]
+fn what_cannot_be_replayed_is_refused() {
+    let here = Surroundings::new();
+    for args in [
+        &["lab", "replay", "260101-000000-0000"][..],
+        &["lab", "replay", "--speed", "-1"],
+        &["canary", "replay", "--error-limit", "1%"],
+        &["canary", "replay", "--judge", "--plain"],
+    ] {
+        assert_eq!(here.run(args).status.code(), Some(2), "{args:?}");
+    }
+}
