@@ -78,7 +78,7 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         Command::Status { watch } => manage::status(app, watch).await,
         Command::Abort { run } => manage::abort(app, run).await,
         Command::Undo { run } => manage::undo(app, run).await,
-        Command::Report(args) => super::report::run(app, &args),
+        Command::Report(args) => super::report::run(app, &args, super::report::Scope::Canary),
         Command::Simulate(args) => simulate::run(app, &args),
     }
 }

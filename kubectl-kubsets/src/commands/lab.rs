@@ -2,6 +2,7 @@
 
 mod catalog;
 mod clean;
+mod farewell;
 mod follow;
 mod lint;
 mod new;
@@ -45,6 +46,8 @@ Exit codes: 0 pass, 1 fail, 2 invalid lab, 3 inconclusive, 4 skipped, 5 cluster,
     Status,
     /// Finish the undo of runs that were killed
     Clean(clean::Args),
+    /// Show what a run did, as `report` does
+    Report(super::report::Args),
 }
 
 #[derive(clap::Subcommand, Debug)]
@@ -55,6 +58,20 @@ enum Command {
     Lint(lint::Args),
     /// Make the folder of a new lab
     New(new::Args),
+}
+
+impl Args {
+    /// Whether the command can print a page.
+    pub(crate) fn makes_pages(&self) -> bool {
+        matches!(self.command, Command::Verb(Verb::Report(_)))
+    }
+}
+
+impl FamilyArgs {
+    /// Whether the command can print a page.
+    pub(crate) fn makes_pages(&self) -> bool {
+        matches!(self.command, Verb::Report(_))
+    }
 }
 
 /// Runs a lab command of any family.
@@ -85,6 +102,7 @@ async fn act(app: &App, family: Option<&str>, verb: Verb) -> anyhow::Result<Exit
         Verb::Run(args) => run::run(app, family, args).await,
         Verb::Status => status::run(app).await,
         Verb::Clean(args) => clean::run(app, &args).await,
+        Verb::Report(args) => super::report::run(app, &args, super::report::Scope::Lab(family)),
     }
 }
 
