@@ -122,3 +122,5 @@ fn seconds(value: f64) -> String {
     format!("{:.3}", if value.is_finite() { value.max(0.0) } else { 0.0 })
 }
 
+#[cfg(test)]
+mod tests;
