@@ -87,6 +87,13 @@ impl Command {
         match self {
             Self::Report(_) => true,
             Self::Canary(args) => args.makes_pages(),
+            Self::Lab(args) => args.makes_pages(),
+            Self::Chaos(args)
+            | Self::Autoscaling(args)
+            | Self::Gateway(args)
+            | Self::Networking(args)
+            | Self::Storage(args)
+            | Self::Observability(args) => args.makes_pages(),
             _ => false,
         }
     }

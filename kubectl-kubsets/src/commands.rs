@@ -40,7 +40,7 @@ pub(crate) async fn run(app: &App, command: Command) -> anyhow::Result<ExitCode>
         Command::Networking(args) => lab::run_family(app, "networking", args).await,
         Command::Storage(args) => lab::run_family(app, "storage", args).await,
         Command::Observability(args) => lab::run_family(app, "observability", args).await,
-        Command::Report(args) => report::run(app, &args),
+        Command::Report(args) => report::run(app, &args, report::Scope::All),
         Command::Load(args) => load::run(app, args).await,
         Command::Images(args) => images::run(app, args).await,
         Command::Doctor(args) => doctor::run(app, args).await,

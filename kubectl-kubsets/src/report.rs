@@ -2,25 +2,32 @@
 
 mod canary;
 mod environment;
+pub(crate) mod junit;
+mod lab;
+mod objects;
 mod record;
 
 use std::path::Path;
 
 use anyhow::Context as _;
-use kubsets_report::Story;
+use kubsets_report::{Block, Line, Role, Section, Shape, Story};
 
 pub(crate) use environment::{ENVIRONMENT_FILE, Environment};
+pub(crate) use lab::LabRun;
 pub(crate) use record::CanaryRecord;
 
 /// File with the report in the folder of a run.
 pub(crate) const REPORT_FILE: &str = "report.html";
 
-/// The story of the run whose record is in a folder.
+/// The story of the run whose record is in a folder, of a lab or of a canary.
 ///
 /// # Errors
 /// When there is no record or it cannot be read.
 pub(crate) fn story(folder: &Path) -> anyhow::Result<Story> {
-    Ok(canary::story(&CanaryRecord::read(folder)?))
+    match LabRun::read(folder)? {
+        Some(run) => Ok(lab::story(&run)),
+        None => Ok(canary::story(&CanaryRecord::read(folder)?)),
+    }
 }
 
 /// Writes the report of a run into the folder of its record and gives its path.
@@ -32,4 +39,19 @@ pub(crate) fn write(folder: &Path) -> anyhow::Result<std::path::PathBuf> {
     std::fs::write(&path, kubsets_report::report_html(&story(folder)?))
         .with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path)
+}
+
+fn section(title: &str, intro: &str, blocks: Vec<Block>) -> Section {
+    Section { title: title.to_owned(), intro: intro.to_owned(), blocks }
+}
+
+fn line(name: &str, role: Role, shape: Shape, points: Vec<(f64, Option<f64>)>) -> Line {
+    Line { name: name.to_owned(), role, shape, points, band: Vec::new() }
+}
+
+/// One sentence with a capital and a full stop.
+fn sentence(words: &str) -> String {
+    let mut letters = words.trim().trim_end_matches('.').chars();
+    let first: String = letters.next().map(|letter| letter.to_uppercase().collect()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
 }

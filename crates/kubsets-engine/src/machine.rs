@@ -293,7 +293,8 @@ impl<'a, S: Stage> Machine<'a, S> {
             self.bindings.set(name, result.clone());
         }
         if let Operation::Wait(Condition::Finished(load)) = &step.operation
-            && let Some(name) = self.plan.steps.iter().find(|one| one.name == *load).and_then(|one| one.bind.as_ref())
+            && let Some(name) =
+                self.plan.steps.iter().find(|one| one.name == *load).and_then(|one| one.bind.as_ref())
         {
             // A load in the background has its result only now.
             self.bindings.set(name, result.clone());

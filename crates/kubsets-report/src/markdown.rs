@@ -137,6 +137,9 @@ fn section(text: &mut String, section: &Section) {
     for block in &section.blocks {
         match block {
             Block::Text(words) => line(text, format_args!("{}\n", inline(words))),
+            Block::Listing { title, text: lines } => {
+                line(text, format_args!("**{}**\n\n{}\n", inline(title), code(lines.trim_end())));
+            }
             Block::Chart(one) => chart(text, one, ""),
             Block::HeatMaps(maps) => heat_maps(text, maps),
             Block::Intervals(one) => intervals(text, one),

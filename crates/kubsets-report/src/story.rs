@@ -118,6 +118,13 @@ pub struct Measure {
 pub enum Block {
     /// A paragraph.
     Text(String),
+    /// Text as it came, line by line: logs, events.
+    Listing {
+        /// What it is.
+        title: String,
+        /// The lines.
+        text: String,
+    },
     /// A chart of lines or bars.
     Chart(Chart),
     /// Heat maps with common axes.

@@ -81,7 +81,7 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         Command::Abort { run } => manage::abort(app, run).await,
         Command::Undo { run } => manage::undo(app, run).await,
         Command::Replay(args) => super::replay::run(app, super::replay::Kind::Canary, args).await,
-        Command::Report(args) => super::report::run(app, &args),
+        Command::Report(args) => super::report::run(app, &args, super::report::Scope::Canary),
         Command::Simulate(args) => simulate::run(app, &args),
     }
 }

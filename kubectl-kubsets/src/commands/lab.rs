@@ -2,6 +2,7 @@
 
 mod catalog;
 mod clean;
+mod farewell;
 mod follow;
 mod lint;
 mod new;
@@ -48,6 +49,8 @@ Exit codes: 0 pass, 1 fail, 2 invalid lab, 3 inconclusive, 4 skipped, 5 cluster,
     Clean(clean::Args),
     /// Show a recorded run again at any speed, or judge its canary again; asks no cluster
     Replay(super::replay::Args),
+    /// Show what a run did, as `report` does
+    Report(super::report::Args),
 }
 
 #[derive(clap::Subcommand, Debug)]
@@ -58,6 +61,20 @@ enum Command {
     Lint(lint::Args),
     /// Make the folder of a new lab
     New(new::Args),
+}
+
+impl Args {
+    /// Whether the command can print a page.
+    pub(crate) fn makes_pages(&self) -> bool {
+        matches!(self.command, Command::Verb(Verb::Report(_)))
+    }
+}
+
+impl FamilyArgs {
+    /// Whether the command can print a page.
+    pub(crate) fn makes_pages(&self) -> bool {
+        matches!(self.command, Verb::Report(_))
+    }
 }
 
 /// Runs a lab command of any family.
@@ -89,6 +106,7 @@ async fn act(app: &App, family: Option<&str>, verb: Verb) -> anyhow::Result<Exit
         Verb::Status => status::run(app).await,
         Verb::Clean(args) => clean::run(app, &args).await,
         Verb::Replay(args) => super::replay::run(app, super::replay::Kind::Lab, args).await,
+        Verb::Report(args) => super::report::run(app, &args, super::report::Scope::Lab(family)),
     }
 }
 

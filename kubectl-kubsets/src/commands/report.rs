@@ -1,18 +1,21 @@
 //! `report`: what a run did, as a page for a browser, as Markdown, or as JSON.
 
 mod list;
+mod runs;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use kubsets_delivery::{RunId, StateDir};
 use kubsets_report::{
     Comparison, Document, Story, comparison_html, comparison_markdown, report_html, report_markdown,
 };
+use kubsets_undo::{RunId, StateDir};
 
 use crate::app::App;
 use crate::report::{self, REPORT_FILE};
 use crate::ui::{ExitCode, Failure, Format, Style, Tone};
+
+pub(crate) use runs::Scope;
 
 /// Arguments of `report`.
 #[derive(clap::Args, Debug)]
@@ -39,10 +42,10 @@ pub(crate) struct Args {
 ///
 /// # Errors
 /// When there is no such run, its record cannot be read, or the report cannot be written.
-pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(app: &App, args: &Args, scope: Scope<'_>) -> anyhow::Result<ExitCode> {
     let state = StateDir::at(app.state_dir());
     if args.list {
-        return list::run(app, &state);
+        return list::run(app, &state, scope);
     }
     let document = match args.compare.as_slice() {
         [a, b] => {
@@ -52,7 +55,7 @@ pub(crate) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
         _ => {
             let folder = match &args.run {
                 Some(run) => folder(&state, run)?,
-                None => last(&state)?,
+                None => runs::last(&state, scope)?,
             };
             let story = report::story(&folder)?;
             if args.open_path.is_none() && matches!(app.ui.format(), Format::Table | Format::Wide) {

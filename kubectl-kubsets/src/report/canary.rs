@@ -11,9 +11,9 @@ mod timeline;
 mod traffic;
 mod undo;
 
-use kubsets_report::{API_VERSION, Block, Line, Role, Section, Shape, Story};
+use kubsets_report::{API_VERSION, Story};
 
-use super::CanaryRecord;
+use super::{CanaryRecord, line, section};
 
 /// Tells a canary run.
 pub(super) fn story(record: &CanaryRecord) -> Story {
@@ -42,14 +42,6 @@ pub(super) fn story(record: &CanaryRecord) -> Story {
         sections: sections.into_iter().flatten().collect(),
         measures: measures::measures(record),
     }
-}
-
-fn section(title: &str, intro: &str, blocks: Vec<Block>) -> Section {
-    Section { title: title.to_owned(), intro: intro.to_owned(), blocks }
-}
-
-fn line(name: &str, role: Role, shape: Shape, points: Vec<(f64, Option<f64>)>) -> Line {
-    Line { name: name.to_owned(), role, shape, points, band: Vec::new() }
 }
 
 /// Stable and canary with their versions, as lines are called.

@@ -37,16 +37,9 @@ impl CanaryRecord {
                 .with_hint("`kubectl kubsets report --list` shows the runs on record")
                 .into());
         };
-        let path = folder.join(record::EVENTS_FILE);
-        let events = match std::fs::read_to_string(&path) {
-            // A kill may have cut the last line off.
-            Ok(text) => text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect(),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
-        };
         Ok(Self {
             plan,
-            events,
+            events: lines(folder, record::EVENTS_FILE)?,
             outcome: file(folder, record::RUN_FILE)?,
             load: file(folder, record::LOAD_FILE)?,
             environment: file(folder, ENVIRONMENT_FILE)?,
@@ -85,7 +78,19 @@ impl CanaryRecord {
     }
 }
 
-fn file<T: DeserializeOwned>(folder: &Path, name: &str) -> anyhow::Result<Option<T>> {
+/// The lines of a file of events, in order; none without the file.
+pub(super) fn lines<T: DeserializeOwned>(folder: &Path, name: &str) -> anyhow::Result<Vec<T>> {
+    let path = folder.join(name);
+    match std::fs::read_to_string(&path) {
+        // A kill may have cut the last line off.
+        Ok(text) => Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+/// A file of a record; `None` when it is not there.
+pub(super) fn file<T: DeserializeOwned>(folder: &Path, name: &str) -> anyhow::Result<Option<T>> {
     let path = folder.join(name);
     match std::fs::read(&path) {
         Ok(bytes) => serde_json::from_slice(&bytes)

@@ -20,6 +20,9 @@ pub(super) fn section(section: &Section, seconds: f64) -> Markup {
 fn block(block: &Block, seconds: f64) -> Markup {
     match block {
         Block::Text(text) => html! { p.full { (text) } },
+        Block::Listing { title, text } => html! {
+            figure.full { (caption(title, "", &html! {})) pre { (text) } }
+        },
         Block::Chart(chart) => chart_figure(chart, seconds),
         Block::HeatMaps(maps) => heat_figure(maps, seconds),
         Block::Intervals(intervals) => interval_figure(intervals),

@@ -3,12 +3,12 @@
 use std::io::IsTerminal as _;
 use std::pin::Pin;
 
-use kubsets_engine::{ClusterStage, Presenter, Setting, World};
+use kubsets_engine::{ClusterStage, Outcome, Presenter, Setting, World};
 use kubsets_undo::{RunId, StateDir};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
-use super::{catalog, follow, outcome, plan, refuse_read_only, watch};
+use super::{catalog, farewell, follow, outcome, plan, refuse_read_only, watch};
 use crate::app::App;
 use crate::entrance;
 use crate::signals;
@@ -30,6 +30,10 @@ pub(super) struct Args {
     /// Lines instead of the live picture (the default without a terminal)
     #[arg(long)]
     plain: bool,
+
+    /// File for the results as JUnit XML: a test case for each step and each expectation
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    junit: Option<std::path::PathBuf>,
 }
 
 /// Runs a lab to its verdict, once for each combination of its matrix.
@@ -52,9 +56,13 @@ pub(super) async fn run(app: &App, family: Option<&str>, args: Args) -> anyhow::
     app.ui.confirm(Risk::Moderate, &question)?;
     let gateway = entrance::find_gateway(&app.ui, &access).await?;
     let state = StateDir::at(app.state_dir());
+    let mut results = farewell::Results::to(args.junit.clone())?;
     let mut worst = ExitCode::Success;
     for plan in &plans {
-        let code = one(app, &access, plan, &gateway.url, &state, &args).await?;
+        let started_at = jiff::Timestamp::now();
+        let outcome = one(app, &access, plan, &gateway.url, &state, &args).await?;
+        let code = ExitCode::from_number(outcome.exit_code);
+        results.add(plan, outcome, started_at)?;
         if code != ExitCode::Success {
             worst = code;
         }
@@ -72,8 +80,9 @@ async fn one(
     gateway: &str,
     state: &StateDir,
     args: &Args,
-) -> anyhow::Result<ExitCode> {
+) -> anyhow::Result<Outcome> {
     let run = RunId::generate();
+    farewell::note_environment(app, access, state, &run).await;
     let (cancel, leave) = (CancellationToken::new(), CancellationToken::new());
     let obeying = tokio::spawn(signals::obey(app.ui.clone(), cancel.clone(), leave.clone()));
     let (listener, events) = unbounded_channel();
@@ -117,12 +126,8 @@ async fn one(
             .into());
     };
     app.ui.emit("LabOutcome", &ended, |style| outcome::describe(&ended, style))?;
-    app.ui.message(format!("record: {}", state.run(&run).display()));
-    if let Some(command) = &ended.cleanup_command {
-        app.ui.warn("something is not as it was before");
-        app.ui.hint(format!("`{command}` finishes the undo"));
-    }
-    Ok(ExitCode::from_number(ended.exit_code))
+    farewell::say(app, &state.run(&run), &ended);
+    Ok(ended)
 }
 
 /// A presenter at the keyboard.

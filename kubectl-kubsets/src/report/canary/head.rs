@@ -4,7 +4,7 @@ use kubsets_delivery::{Outcome, RunEvent, RunVerdict};
 use kubsets_report::{Block, Cell, Number, Section, Table, Tone, Unit, Verdict};
 
 use super::{latency, section};
-use crate::report::CanaryRecord;
+use crate::report::{CanaryRecord, sentence};
 
 /// Exit code of a run without a verdict; a promotion has it when a step was gone past without one.
 const INCONCLUSIVE: u8 = 3;
@@ -61,9 +61,7 @@ pub(super) fn reason(record: &CanaryRecord) -> String {
             format!("the record ends after {}{doing}", Unit::Seconds.text(record.seconds()))
         }
     };
-    let mut letters = words.trim().trim_end_matches('.').chars();
-    let first: String = letters.next().map(|letter| letter.to_uppercase().collect()).unwrap_or_default();
-    format!("{first}{}.", letters.as_str())
+    sentence(&words)
 }
 
 pub(super) fn numbers(record: &CanaryRecord) -> Vec<Number> {

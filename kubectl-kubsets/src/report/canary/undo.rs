@@ -1,9 +1,9 @@
 //! The way back: what was compared with its state before.
 
-use kubsets_delivery::{Comparison, RunVerdict};
+use kubsets_delivery::RunVerdict;
 use kubsets_report::{Block, Cell, Section, Table, Tone, Unit};
 
-use crate::report::CanaryRecord;
+use crate::report::{CanaryRecord, objects};
 
 /// None where nothing was undone or nothing is known of it.
 pub(super) fn section(record: &CanaryRecord) -> Option<Section> {
@@ -21,13 +21,7 @@ pub(super) fn section(record: &CanaryRecord) -> Option<Section> {
     if let Some(command) = &outcome.cleanup_command {
         times.fact("what finishes it", Cell::new(Tone::Bad, command.clone()));
     }
-    let mut objects = Table::with_heads(
-        "Objects against their state before",
-        ["object", "compared", "before", "after", "as before"],
-    );
-    for one in &undo.comparisons {
-        objects.row(row(one));
-    }
+    let mut objects = objects::table(&undo.comparisons);
     if outcome.verdict == RunVerdict::Promoted {
         objects.note =
             "The Deployment itself was changed by the promotion; it is not in this list, and `canary undo` brings it back.".into();
@@ -42,22 +36,4 @@ pub(super) fn section(record: &CanaryRecord) -> Option<Section> {
 
 fn section_of(blocks: Vec<Block>) -> Section {
     super::section("The way back", "Hashes are SHA-256 over the canonical form of what was compared.", blocks)
-}
-
-fn row(one: &Comparison) -> [Cell; 5] {
-    let equal = if one.equal { Cell::new(Tone::Good, "yes") } else { Cell::new(Tone::Bad, "no") };
-    let hash = |hash: &Option<String>| hash.as_deref().map(|hash| hash.chars().take(12).collect::<String>());
-    let (before, after) = match &one.pointer {
-        Some(_) => (hash(&one.before), hash(&one.after).or(Some("gone".into()))),
-        None => {
-            (Some("not there".into()), Some(if one.after.is_some() { "still there" } else { "gone" }.into()))
-        }
-    };
-    [
-        one.object.to_string().into(),
-        one.pointer.clone().unwrap_or_else(|| "whether it is there".into()).into(),
-        before.unwrap_or_else(|| "-".into()).into(),
-        after.unwrap_or_else(|| "-".into()).into(),
-        equal,
-    ]
 }

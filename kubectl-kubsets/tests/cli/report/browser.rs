@@ -86,8 +86,11 @@ fn measure(browser: &Path, home: &Path, page: &str, screen: (u32, u32)) -> Vec<i
 fn what_matters_is_on_the_first_screen() {
     let Some(browser) = browser() else { return };
     let here = Surroundings::new();
-    for run in [BAD, GOOD] {
-        let page = output(&here, &["report", &record(run), "-o", "html"]);
+    let labs = super::lab::state(&here);
+    let lab = |run: &str| format!("{labs}/runs/{run}");
+    let runs = [record(BAD), record(GOOD), lab(super::lab::POD_KILL), lab(super::lab::RELEASE)];
+    for run in &runs {
+        let page = output(&here, &["report", run, "-o", "html"]);
         assert!(page.len() <= LIMIT, "{run}: {} bytes", page.len());
         let (_, console) = open(&browser, here.home(), &page, SCREEN);
         assert_eq!(console, Vec::<String>::new(), "{run}");

@@ -1,0 +1,77 @@
+//! What is left of a run for later: its surroundings, its report, and its results for machines.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use kubsets_engine::Outcome;
+use kubsets_kube::Access;
+use kubsets_lab::Plan;
+use kubsets_undo::{RunId, StateDir};
+
+use crate::app::App;
+use crate::report::junit::{self, Suite};
+use crate::report::{self, ENVIRONMENT_FILE, Environment};
+use crate::ui::Printer;
+
+/// Notes the versions of plugin and cluster beside the record of a run.
+pub(super) async fn note_environment(app: &App, access: &Access, state: &StateDir, run: &RunId) {
+    let environment = Environment::here(access).await;
+    if let Err(error) = state.write(run, ENVIRONMENT_FILE, &environment) {
+        app.ui.warn(error.to_string());
+    }
+}
+
+/// Where record and report are, and the command that makes sense next.
+pub(super) fn say(app: &App, folder: &Path, outcome: &Outcome) {
+    app.ui.message(format!("record: {}", folder.display()));
+    match report::write(folder) {
+        Ok(path) => app.ui.message(format!("report: {}", path.display())),
+        Err(error) => app.ui.warn(format!("there is no report: {}", Printer::one_line(&error))),
+    }
+    if let Some(command) = &outcome.cleanup_command {
+        app.ui.warn("something is not as it was before");
+        app.ui.hint(format!("`{command}` finishes the undo"));
+    }
+}
+
+/// Results as JUnit XML, written again after each run, so that those of the runs before an interrupt are there.
+#[derive(Debug)]
+pub(super) struct Results {
+    file: Option<PathBuf>,
+    suites: Vec<Suite>,
+}
+
+impl Results {
+    /// Results for a file, if one is wanted. It is written at once: that it cannot be is told before anything has
+    /// changed.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(super) fn to(file: Option<PathBuf>) -> anyhow::Result<Self> {
+        let results = Self { file, suites: Vec::new() };
+        results.write()?;
+        Ok(results)
+    }
+
+    /// Adds a run.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(super) fn add(
+        &mut self,
+        plan: &Plan,
+        outcome: Outcome,
+        started_at: jiff::Timestamp,
+    ) -> anyhow::Result<()> {
+        // Readers of the form do without parts of a second.
+        let started_at = started_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        self.suites.push(Suite { plan: plan.clone(), outcome, started_at });
+        self.write()
+    }
+
+    fn write(&self) -> anyhow::Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        std::fs::write(file, junit::document(&self.suites))
+            .with_context(|| format!("cannot write {}", file.display()))
+    }
+}

@@ -1,0 +1,54 @@
+//! Numbers that two lab runs are compared by.
+
+use kubsets_report::{Better, Measure, Unit};
+
+use super::LabRun;
+use super::load::LoadSeen;
+
+pub(super) fn measures(run: &LabRun, loads: &[LoadSeen<'_>]) -> Vec<Measure> {
+    let measure = |group: &str, name: &str, unit, better, value: Option<f64>| Measure {
+        group: group.to_owned(),
+        name: name.to_owned(),
+        value: value.filter(|value| value.is_finite()),
+        unit,
+        better,
+    };
+    let outcome = run.outcome.as_ref();
+    let held = outcome.map(|one| one.expectations.iter().filter(|one| one.held).count() as f64);
+    let undo = outcome.and_then(|one| one.undo.as_ref());
+    let mut all = vec![
+        measure("Outcome", "expectations held", Unit::Count, Better::Higher, held),
+        measure(
+            "Outcome",
+            "objects not as before",
+            Unit::Count,
+            Better::Lower,
+            undo.map(|undo| undo.different().count() as f64),
+        ),
+        measure("Times", "in all", Unit::Seconds, Better::Neither, Some(run.seconds())),
+        measure("Times", "undo", Unit::Seconds, Better::Lower, undo.map(|undo| undo.seconds)),
+    ];
+    for step in &run.plan.steps {
+        let took = run.began(step).zip(run.ended(step)).map(|(began, ended)| ended.at - began);
+        all.push(measure("Steps", &step.name, Unit::Seconds, Better::Neither, took));
+    }
+    for load in loads {
+        let (planned, ok) = load.planned_and_ok();
+        let availability = (planned > 0).then(|| ok as f64 / planned as f64 * 100.0);
+        let name = |what: &str| format!("{}: {what}", load.name);
+        all.extend([
+            measure("Load", &name("requests planned"), Unit::Requests, Better::Neither, Some(planned as f64)),
+            measure("Load", &name("availability"), Unit::Percent, Better::Higher, availability),
+            measure(
+                "Load",
+                &name("longest outage"),
+                Unit::Seconds,
+                Better::Lower,
+                load.figure("longestOutageSeconds"),
+            ),
+            measure("Load", &name("p50"), Unit::Milliseconds, Better::Lower, load.figure("p50Ms")),
+            measure("Load", &name("p99"), Unit::Milliseconds, Better::Lower, load.figure("p99Ms")),
+        ]);
+    }
+    all
+}
