@@ -170,11 +170,11 @@ mod tests {
     #[test]
     fn values_of_a_lab_are_found_by_their_effect() {
         let values = [("errors".to_owned(), "2%".to_owned())].into();
-        let spec = catalog::lab("bad-errors", &values).unwrap().canary().unwrap();
+        let spec = catalog::canary(&catalog::lab("bad-errors", &values).unwrap()).unwrap();
         let (base, found) = with_values("bad-errors", &spec).unwrap();
         assert_eq!(found, values);
         assert_eq!(base.env, spec.env);
-        let spec = catalog::lab("bad-errors", &BTreeMap::new()).unwrap().canary().unwrap();
+        let spec = catalog::canary(&catalog::lab("bad-errors", &BTreeMap::new()).unwrap()).unwrap();
         assert!(with_values("bad-errors", &spec).unwrap().1.is_empty());
     }
 }
