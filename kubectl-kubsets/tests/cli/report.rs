@@ -32,7 +32,10 @@ fn a_bad_release_as_markdown() {
 
 #[test]
 fn a_good_release_as_markdown() {
-    insta::assert_snapshot!(output(&Surroundings::new(), &["canary", "report", &record(GOOD), "-o", "markdown"]));
+    insta::assert_snapshot!(output(
+        &Surroundings::new(),
+        &["canary", "report", &record(GOOD), "-o", "markdown"]
+    ));
 }
 
 #[test]
@@ -49,7 +52,11 @@ fn documents_say_the_same_as_the_record() {
     assert_eq!((report["kind"].as_str(), report["run"].as_str()), (Some("Report"), Some(BAD)));
     assert_eq!(report["verdict"]["word"], "FAIL");
     assert_eq!(report["commands"][0]["line"], "kubectl kubsets canary run bad-errors");
-    let failed = report["measures"].as_array().expect("is a list").iter().find(|one| one["name"] == "failed for users");
+    let failed = report["measures"]
+        .as_array()
+        .expect("is a list")
+        .iter()
+        .find(|one| one["name"] == "failed for users");
     assert_eq!(failed.expect("is measured")["value"], 5.0);
     let text = output(&here, &["report", "--compare", &record(GOOD), &record(BAD), "-o", "json"]);
     let comparison: serde_json::Value = serde_json::from_str(&text).expect("is JSON");

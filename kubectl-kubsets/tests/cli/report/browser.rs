@@ -22,13 +22,17 @@ const MEASURE: &str = "<script>addEventListener('load', () => {
     document.documentElement.scrollWidth].join(' ');
 });</script></body>";
 
+#[expect(clippy::print_stderr, reason = "a test that is skipped has to say so")]
 fn browser() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os("KUBSETS_BROWSER") {
         return Some(named.into());
     }
     let folders: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH")?).collect();
     let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
-    let found = names.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name))).find(|path| path.is_file());
+    let found = names
+        .iter()
+        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
+        .find(|path| path.is_file());
     if found.is_none() {
         eprintln!("skipped: no Chromium on the PATH; `apt-get install chromium` supplies it");
     }
@@ -41,8 +45,20 @@ fn open(browser: &Path, home: &Path, page: &str, (width, height): (u32, u32)) ->
     std::fs::write(&file, page).expect("can be written");
     let profile = home.join(format!("profile-{width}"));
     let output = Command::new(browser)
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"])
-        .args(["--disable-component-update", "--disable-sync", "--enable-logging=stderr", "--v=0", "--dump-dom"])
+        .args([
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-background-networking",
+        ])
+        .args([
+            "--disable-component-update",
+            "--disable-sync",
+            "--enable-logging=stderr",
+            "--v=0",
+            "--dump-dom",
+        ])
         .arg(format!("--user-data-dir={}", profile.display()))
         .arg(format!("--window-size={width},{height}"))
         .arg(format!("file://{}", file.display()))
