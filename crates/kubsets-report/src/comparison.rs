@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::story::{API_VERSION, Better, Chart, Measure, Story, Unit};
 
+/// Share by which a number has to differ to be called better or worse. A convention, not a test: two runs of the
+/// same version on a busy machine differ by as much.
+pub const NOTICEABLE: f64 = 0.1;
+
 /// What the second run did to a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -17,6 +21,8 @@ pub enum Change {
     Different,
     /// It is the same.
     Same,
+    /// It differs by less than [`NOTICEABLE`], which no one should make much of.
+    Near,
     /// One run does not have it.
     Unknown,
 }
@@ -103,6 +109,7 @@ fn row(measure: &Measure, a: Option<&Measure>, b: Option<&Measure>) -> Row {
         (Some(a), Some(b)) if (a - b).abs() <= f64::EPSILON * a.abs().max(b.abs()) => Change::Same,
         (Some(a), Some(b)) => match (measure.better, b < a) {
             (Better::Neither, _) => Change::Different,
+            _ if (a - b).abs() < NOTICEABLE * a.abs().max(b.abs()) => Change::Near,
             (Better::Lower, true) | (Better::Higher, false) => Change::Better,
             (Better::Lower, false) | (Better::Higher, true) => Change::Worse,
         },

@@ -11,7 +11,7 @@ mod markdown;
 mod story;
 mod svg;
 
-pub use comparison::{Change, Comparison, Row};
+pub use comparison::{Change, Comparison, NOTICEABLE, Row};
 pub use document::{Document, schema};
 pub use html::{comparison as comparison_html, report as report_html};
 pub use markdown::{comparison as comparison_markdown, report as report_markdown};

@@ -62,6 +62,7 @@ pub fn comparison(comparison: &Comparison) -> String {
             Change::Better => "✔ better",
             Change::Worse => "✘ worse",
             Change::Same => "the same",
+            Change::Near => "about the same",
             Change::Different | Change::Unknown => "",
         };
         let (group, name) = (inline(&row.group), inline(&row.name));
@@ -111,7 +112,8 @@ fn timeline(text: &mut String, timeline: &Timeline) {
     }
     for lane in &timeline.lanes {
         for span in &lane.spans {
-            let label = [span.tone.sign(), &span.label, &span.detail].join(" ");
+            let detail = if span.detail.is_empty() { String::new() } else { format!(": {}", span.detail) };
+            let label = format!("{} {}{detail}", span.tone.sign(), span.label);
             rows.push((span.from, Some(span.to), &lane.name, label));
         }
         for mark in &lane.marks {
@@ -212,9 +214,8 @@ fn table(text: &mut String, table: &Table) {
         line(text, format_args!("**{}**\n", inline(&table.title)));
     }
     let columns = table.rows.iter().map(Vec::len).chain([table.heads.len()]).max().unwrap_or(0);
-    let heads: Vec<String> = (0..columns)
-        .map(|place| table.heads.get(place).map(|head| inline(head)).unwrap_or_default())
-        .collect();
+    let heads: Vec<String> =
+        (0..columns).map(|place| table.heads.get(place).map(inline).unwrap_or_default()).collect();
     let rule = |place| if table.figures.contains(&place) { "--:" } else { "---" };
     let rules: Vec<&str> = (0..columns).map(rule).collect();
     line(text, format_args!("| {} |\n|{}|", heads.join(" | "), rules.join("|")));

@@ -14,7 +14,7 @@ mod timeline;
 use maud::{Markup, html};
 
 pub(crate) use chart::chart;
-pub(crate) use heat_map::heat_maps;
+pub(crate) use heat_map::{LEVELS, heat_maps};
 pub(crate) use intervals::intervals;
 pub(crate) use line::{key, shapes};
 pub(crate) use timeline::timeline;

@@ -47,25 +47,22 @@ pub(crate) fn run(app: &App, args: &Args, scope: Scope<'_>) -> anyhow::Result<Ex
     if args.list {
         return list::run(app, &state, scope);
     }
-    let document = match args.compare.as_slice() {
-        [a, b] => {
-            let (a, b) = (report::story(&folder(&state, a)?)?, report::story(&folder(&state, b)?)?);
-            Document::ReportComparison(Box::new(Comparison::new(a, b)))
+    let document = if let [a, b] = args.compare.as_slice() {
+        let (a, b) = (report::story(&folder(&state, a)?)?, report::story(&folder(&state, b)?)?);
+        Document::ReportComparison(Box::new(Comparison::new(a, b)))
+    } else {
+        let folder = match &args.run {
+            Some(run) => folder(&state, run)?,
+            None => runs::last(&state, scope)?,
+        };
+        let story = report::story(&folder)?;
+        if args.open_path.is_none() && matches!(app.ui.format(), Format::Table | Format::Wide) {
+            let path = folder.join(REPORT_FILE);
+            write(&path, &report_html(&story))?;
+            app.ui.data(&summary(&story, &path, app.ui.style()));
+            return Ok(ExitCode::Success);
         }
-        _ => {
-            let folder = match &args.run {
-                Some(run) => folder(&state, run)?,
-                None => runs::last(&state, scope)?,
-            };
-            let story = report::story(&folder)?;
-            if args.open_path.is_none() && matches!(app.ui.format(), Format::Table | Format::Wide) {
-                let path = folder.join(REPORT_FILE);
-                write(&path, &report_html(&story))?;
-                app.ui.data(&summary(&story, &path, app.ui.style()));
-                return Ok(ExitCode::Success);
-            }
-            Document::Report(Box::new(story))
-        }
+        Document::Report(Box::new(story))
     };
     let text = render(&document, app.ui.format(), args.open_path.is_some())?;
     match &args.open_path {

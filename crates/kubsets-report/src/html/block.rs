@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::head::tone;
 use crate::story::{Block, Cell, Chart, Extent, HeatMap, Intervals, Section, Table};
-use crate::svg::{self, Width, key};
+use crate::svg::{self, LEVELS, Width, key};
 
 /// A section; `seconds` is the length of the run's clock.
 pub(super) fn section(section: &Section, seconds: f64) -> Markup {
@@ -56,8 +56,7 @@ pub(super) fn legend(chart: &Chart) -> Markup {
 pub(super) fn caption(title: &str, unit: &str, legend: &Markup) -> Markup {
     html! {
         figcaption {
-            b { (title) }
-            @if !unit.is_empty() { span.unit { ", " (unit) } }
+            b { (title) @if !unit.is_empty() { span.unit { ", " (unit) } } }
             (legend)
         }
     }
@@ -67,7 +66,7 @@ fn heat_figure(maps: &[HeatMap], seconds: f64) -> Markup {
     html! {
         figure.full {
             (caption("Spread of the latency, second by second", "", &html! {
-                span.entry { "few requests " @for level in 1..=7 { i class={ "swatch h" (level) } {} } " many" }
+                span.entry { "few requests " @for level in 1..=LEVELS { i class={ "swatch h" (level) } {} } " many" }
             }))
             @if maps.iter().all(|map| map.columns.is_empty()) { p.nothing { "Nothing was measured." } }
             @else { @for width in [Width::Wide, Width::Narrow] { (svg::heat_maps(maps, seconds, width)) } }

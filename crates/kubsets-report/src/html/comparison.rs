@@ -89,6 +89,7 @@ fn compared(row: &Row) -> Markup {
         Change::Worse => (Tone::Bad, "✘ worse"),
         Change::Different | Change::Unknown => (Tone::Plain, ""),
         Change::Same => (Tone::Plain, "the same"),
+        Change::Near => (Tone::Plain, "about the same"),
     };
     html! {
         tr {
@@ -96,7 +97,7 @@ fn compared(row: &Row) -> Markup {
             td.figure { (text(row.a)) }
             td.figure { (text(row.b)) }
             td.figure { @if row.change != Change::Same { @if difference.is_some() { (sign) (text(difference)) } } }
-            td { span class={ "sign " (tone(class)) } { (word) } }
+            td { @if class == Tone::Plain { (word) } @else { span class={ "sign " (tone(class)) } { (word) } } }
         }
     }
 }

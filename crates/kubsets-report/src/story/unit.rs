@@ -44,6 +44,14 @@ impl Unit {
         }
     }
 
+    /// Smallest distance of ticks: there is no half request.
+    pub(crate) fn least_step(self) -> f64 {
+        match self {
+            Self::Requests | Self::Pods | Self::Bytes | Self::Count => 1.0,
+            _ => 0.0,
+        }
+    }
+
     /// A value with its unit, three significant figures: `12.3 ms`, `4,120 requests`.
     pub fn text(self, value: f64) -> String {
         if !value.is_finite() {
@@ -102,7 +110,7 @@ fn figures(value: f64) -> String {
     if !(1e-3..1e7).contains(&size) {
         let text = format!("{value:.1e}");
         let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        let digits = digits.strip_suffix(".0").unwrap_or(digits);
+        let digits = digits.strip_suffix(".0").unwrap_or(digits).replace('-', "−");
         let power: String = exponent.chars().map(superscript).collect();
         return if digits == "1" { format!("10{power}") } else { format!("{digits}×10{power}") };
     }

@@ -38,7 +38,7 @@ impl Axis {
             Scale::Linear => {
                 let low = least.min(0.0);
                 let most = if most > low { most } else { low + 1.0 };
-                let step = nice_step((most - low) / 3.0);
+                let step = nice_step((most - low) / 3.0).max(axis.unit.least_step());
                 let high = if axis.high.is_some() { most } else { (most / step).ceil() * step };
                 ((low / step).floor() * step, high)
             }
@@ -56,12 +56,12 @@ impl Axis {
         self.from + share.clamp(0.0, 1.0) * (self.to - self.from)
     }
 
-    /// Values worth a tick, about one in `distance` pixels at most.
-    pub(super) fn ticks(&self, distance: f64) -> Vec<f64> {
+    /// Values worth a tick, about one in `distance` pixels at most and not closer than `least`.
+    pub(super) fn ticks(&self, distance: f64, least: f64) -> Vec<f64> {
         let most = ((self.to - self.from).abs() / distance).floor().max(1.0);
         match self.scale {
             Scale::Linear => {
-                let step = nice_step((self.high - self.low) / most);
+                let step = nice_step((self.high - self.low) / most).max(least);
                 multiples(self.low, self.high, step)
             }
             Scale::Log => {
@@ -123,11 +123,15 @@ mod tests {
     #[test]
     fn ticks_are_round_numbers_inside() {
         let axis = Axis::new(Scale::Linear, (0.0, 47.0), (0.0, 300.0));
-        assert!(near(&axis.ticks(60.0), &[0.0, 10.0, 20.0, 30.0, 40.0]), "{:?}", axis.ticks(60.0));
+        assert!(near(&axis.ticks(60.0, 0.0), &[0.0, 10.0, 20.0, 30.0, 40.0]), "{:?}", axis.ticks(60.0, 0.0));
         let axis = Axis::new(Scale::Linear, (0.0, 95.0), (0.0, 400.0));
         assert!(near(&axis.times(60.0), &[0.0, 30.0, 60.0, 90.0]), "{:?}", axis.times(60.0));
         let axis = Axis::new(Scale::Log, (0.1, 1_000.0), (100.0, 0.0));
-        assert!(near(&axis.ticks(20.0), &[0.1, 1.0, 10.0, 100.0, 1_000.0]), "{:?}", axis.ticks(20.0));
+        assert!(
+            near(&axis.ticks(20.0, 0.0), &[0.1, 1.0, 10.0, 100.0, 1_000.0]),
+            "{:?}",
+            axis.ticks(20.0, 0.0)
+        );
     }
 
     #[test]
@@ -141,7 +145,7 @@ mod tests {
     #[test]
     fn an_axis_without_room_still_works() {
         let axis = Axis::new(Scale::Linear, (5.0, 5.0), (0.0, 10.0));
-        assert!(axis.at(5.0).is_finite() && axis.ticks(50.0).len() < 10);
+        assert!(axis.at(5.0).is_finite() && axis.ticks(50.0, 0.0).len() < 10);
         assert!(Axis::new(Scale::Linear, (0.0, 1e9), (0.0, 500.0)).times(50.0).len() <= 201);
     }
 }

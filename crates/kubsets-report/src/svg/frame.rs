@@ -5,12 +5,12 @@ use maud::{Markup, html};
 use super::axis::Axis;
 use super::line;
 use super::path::n;
-use crate::story::{Chart, Extent, Scale, Shape, Unit};
+use crate::story::{Chart, Extent, Scale, Shape};
 
 /// Room that a label of the x axis needs.
 const X_LABEL: f64 = 72.0;
 /// Distance of labels on the y axis.
-const Y_LABEL: f64 = 24.0;
+const Y_LABEL: f64 = 20.0;
 
 /// The place of a plot in a drawing.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +31,7 @@ impl Frame {
         let y = Axis::of_values(chart, (self.bottom, self.top));
         let bars: Vec<_> = chart.lines.iter().filter(|line| line.shape == Shape::Bars).collect();
         html! {
-            @for tick in y.ticks(Y_LABEL) {
+            @for tick in y.ticks(Y_LABEL, chart.axis.unit.least_step()) {
                 path.grid d={ "M" (n(self.left)) " " (n(y.at(tick))) "H" (n(self.right)) } {}
                 text.tick x=(n(self.left - 6.0)) y=(n(y.at(tick) + 3.5)) text-anchor="end" {
                     (chart.axis.unit.tick(tick))
@@ -39,6 +39,10 @@ impl Frame {
             }
             (line::bars(&bars, x, &y, self.right - self.left))
             @for one in chart.lines.iter().filter(|line| line.shape != Shape::Bars) { (line::line(one, x, &y)) }
+            @if chart.values() == Some((0.0, 0.0)) {
+                text.legend x=(n(f64::midpoint(self.left, self.right))) y=(n(f64::midpoint(self.top, self.bottom) + 4.0))
+                    text-anchor="middle" { "none" }
+            }
             @for limit in &chart.limits { (line::limit(&limit.name, y.at(limit.value), self.across())) }
         }
     }
@@ -50,7 +54,7 @@ impl Frame {
             @for tick in &times {
                 path.grid d={ "M" (n(x.at(*tick))) " " (n(from)) "V" (n(self.bottom + 4.0)) } {}
                 text.tick x=(n(x.at(*tick))) y=(n(self.bottom + 17.0)) text-anchor="middle" {
-                    (Unit::Seconds.tick(*tick))
+                    (time(*tick, times.last().copied().unwrap_or_default()))
                 }
             }
         }
@@ -59,13 +63,25 @@ impl Frame {
     /// Labels of percentiles under this place.
     pub(super) fn percentiles(&self, x: &Axis) -> Markup {
         html! {
-            @for tick in x.ticks(40.0) {
+            @for tick in x.ticks(40.0, 0.0) {
                 path.grid d={ "M" (n(x.at(tick))) " " (n(self.top)) "V" (n(self.bottom + 4.0)) } {}
                 text.tick x=(n(x.at(tick))) y=(n(self.bottom + 17.0)) text-anchor="middle" {
                     (percentile(tick))
                 }
             }
         }
+    }
+}
+
+/// A time on an axis that ends about `last`: `70 s`, or `2:30` where it is long.
+fn time(seconds: f64, last: f64) -> String {
+    if last <= 150.0 {
+        return format!("{seconds} s");
+    }
+    let whole = seconds.round() as i64;
+    match whole / 3_600 {
+        0 => format!("{}:{:02}", whole / 60, whole % 60),
+        hours => format!("{hours}:{:02}:{:02}", whole / 60 % 60, whole % 60),
     }
 }
 
@@ -89,7 +105,15 @@ fn percentile(x: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::percentile;
+    use super::{percentile, time};
+
+    #[test]
+    fn times_are_short() {
+        assert_eq!(
+            [(70.0, 100.0), (70.0, 600.0), (3_725.0, 7_200.0)].map(|(at, last)| time(at, last)),
+            ["70 s", "1:10", "1:02:05"]
+        );
+    }
 
     #[test]
     fn percentiles_show_their_nines() {

@@ -52,51 +52,58 @@ fn draw(map: &HeatMap, (first, last): (usize, usize), most: u64, (frame, x): (&F
     let row = (frame.bottom - frame.top) / rows;
     let bottom_of = |bucket: usize| frame.bottom - (bucket - first) as f64 * row;
     let mut paths: Vec<Path> = (0..LEVELS).map(|_| Path::default()).collect();
-    for (from, to, cells) in columns(map, x) {
+    for Column { from, to, cells } in columns(map, x) {
         for (bucket, count) in cells {
             let path = &mut paths[level(count, most) as usize - 1];
             // A hair wider, so that neighbours do not show a seam.
             path.rectangle(from, bottom_of(bucket) - row, to - from + 0.2, row + 0.2);
         }
     }
-    let bound = |bucket: usize| if bucket == 0 { None } else { map.bounds.get(bucket - 1).copied() };
-    let every = (26.0 / row).ceil().max(1.0) as usize;
+    let pixel = |value: f64| {
+        let at = place(map, value).filter(|at| (first as f64..=last as f64 + 1.0).contains(at))?;
+        Some(frame.bottom - (at - first as f64) * row)
+    };
     html! {
         rect.ground x=(n(frame.left)) y=(n(frame.top)) width=(n(frame.right - frame.left)) height=(n(HEIGHT)) {}
+        @for power in -6..9 {
+            @let value = 10_f64.powi(power);
+            @if let Some(at) = pixel(value) {
+                path.grid d={ "M" (n(frame.left)) " " (n(at)) "H" (n(frame.right)) } {}
+                text.tick x=(n(frame.left - 6.0)) y=(n(at + 3.5)) text-anchor="end" { (map.unit.tick(value)) }
+            }
+        }
         @for (place, path) in paths.into_iter().enumerate().filter(|(_, path)| !path.is_empty()) {
             path class={ "heat " (class(map.role)) " h" (place + 1) } d=(path.into_text()) {}
         }
-        @for bucket in (first..=last).step_by(every) {
-            @if let Some(value) = bound(bucket) {
-                text.tick x=(n(frame.left - 6.0)) y=(n(bottom_of(bucket) + 3.5)) text-anchor="end" {
-                    (map.unit.tick(value))
-                }
-            }
-        }
         @for one in &map.limits {
-            @if let Some(at) = place(map, one.value).filter(|at| (first as f64..=last as f64 + 1.0).contains(at)) {
-                (limit(&one.name, frame.bottom - (at - first as f64) * row, frame.across()))
-            }
+            @if let Some(at) = pixel(one.value) { (limit(&one.name, at, frame.across())) }
         }
     }
 }
 
-/// Columns as pixels from and to with their cells; neighbours are added up where there are more than can be seen.
-fn columns(map: &HeatMap, x: &Axis) -> Vec<(f64, f64, Vec<(usize, u64)>)> {
-    let mut columns: Vec<(f64, f64, Vec<(usize, u64)>)> = Vec::new();
+/// A column in pixels.
+struct Column {
+    from: f64,
+    to: f64,
+    cells: Vec<(usize, u64)>,
+}
+
+/// The columns of a map; neighbours are added up where there are more than can be seen.
+fn columns(map: &HeatMap, x: &Axis) -> Vec<Column> {
+    let mut columns: Vec<Column> = Vec::new();
     for column in &map.columns {
         let (from, to) = (x.at(column.x - 1.0), x.at(column.x));
         match columns.last_mut() {
-            Some((begin, end, cells)) if to - *begin < 4.0 => {
-                *end = to;
+            Some(last) if to - last.from < 4.0 => {
+                last.to = to;
                 for (bucket, count) in &column.cells {
-                    match cells.iter_mut().find(|(other, _)| other == bucket) {
+                    match last.cells.iter_mut().find(|(other, _)| other == bucket) {
                         Some((_, sum)) => *sum += count,
-                        None => cells.push((*bucket, *count)),
+                        None => last.cells.push((*bucket, *count)),
                     }
                 }
             }
-            _ => columns.push((from, to, column.cells.clone())),
+            _ => columns.push(Column { from, to, cells: column.cells.clone() }),
         }
     }
     columns
@@ -110,7 +117,7 @@ fn level(count: u64, most: u64) -> u32 {
 
 /// Where a value lies among the buckets, as a number of buckets from below.
 fn place(map: &HeatMap, value: f64) -> Option<f64> {
-    let above = map.bounds.partition_point(|bound| *bound < value);
+    let above = map.bounds.partition_point(|bound| *bound < value * (1.0 - 1e-9));
     let (low, high) = (map.bounds.get(above.checked_sub(1)?)?, map.bounds.get(above)?);
     Some(above as f64 + (value / low).ln() / (high / low).ln())
 }

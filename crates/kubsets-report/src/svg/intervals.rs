@@ -17,7 +17,7 @@ pub(crate) fn intervals(intervals: &Intervals, width: Width) -> Markup {
     let x = Axis::new(Scale::Linear, (0.0, most * 1.04), (left, right));
     let bottom = 6.0 + ROW * intervals.rows.len() as f64;
     let content = html! {
-        @for tick in x.ticks(56.0) {
+        @for tick in x.ticks(56.0, 0.0) {
             path.grid d={ "M" (n(x.at(tick))) " 4V" (n(bottom + 4.0)) } {}
             text.tick x=(n(x.at(tick))) y=(n(bottom + 17.0)) text-anchor="middle" {
                 (intervals.unit.text(tick))
@@ -32,7 +32,7 @@ pub(crate) fn intervals(intervals: &Intervals, width: Width) -> Markup {
 
 fn row(one: &Interval, all: &Intervals, (x, right): (&Axis, f64), y: f64) -> Markup {
     let (low, high, target) = (x.at(one.low), x.at(one.high), x.at(one.target));
-    let half = all.unit.text((one.high - one.low) / 2.0);
+    let half = (one.high - one.low) / 2.0;
     let class = match one.tone {
         Tone::Bad => "interval harm",
         _ => "interval candidate",
@@ -51,7 +51,7 @@ fn row(one: &Interval, all: &Intervals, (x, right): (&Axis, f64), y: f64) -> Mar
             circle class=(class) cx=(n(x.at(one.value))) cy=(n(y)) r="4" {}
             text.legend x=(n(right + 10.0)) y=(n(y + 4.0)) {
                 @if !one.tone.sign().is_empty() { (one.tone.sign()) " " }
-                (all.unit.text(one.value)) " ± " (half.trim_end_matches(" %"))
+                (format!("{:.1} ± {half:.1} ", one.value)) (all.unit.name())
             }
         }
     }

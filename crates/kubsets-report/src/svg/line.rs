@@ -87,19 +87,19 @@ pub(crate) fn shapes() -> Markup {
 pub(super) fn line(line: &Line, x: &Axis, y: &Axis) -> Markup {
     let points = thin::points(&line.points, MOST_POINTS);
     let mut path = Path::default();
-    let mut pen = None;
+    let mut drawing = false;
     for (at, value) in points.iter() {
         let Some(value) = value else {
-            pen = None;
+            drawing = false;
             continue;
         };
         let (px, py) = (x.at(*at), y.at(*value));
-        match (pen, line.shape) {
-            (None, _) => path.command('M', &[px, py]),
-            (Some(_), Shape::Steps) => path.command('H', &[px]).command('V', &[py]),
-            (Some(_), _) => path.command('L', &[px, py]),
+        match (drawing, line.shape) {
+            (false, _) => path.command('M', &[px, py]),
+            (true, Shape::Steps) => path.command('H', &[px]).command('V', &[py]),
+            (true, _) => path.command('L', &[px, py]),
         };
-        pen = Some(());
+        drawing = true;
     }
     let class = class(line.role);
     html! {
@@ -130,13 +130,19 @@ fn band(line: &Line, x: &Axis, y: &Axis) -> String {
     let mut path = Path::default();
     let every = line.band.len().div_ceil(MOST_POINTS).max(1);
     let band: Vec<_> = line.band.iter().step_by(every).collect();
-    for (place, one) in band.iter().enumerate() {
-        path.command(if place == 0 { 'M' } else { 'L' }, &[x.at(one.x), y.at(one.high)]);
+    let gaps: Vec<f64> = line.points.iter().filter(|(_, value)| value.is_none()).map(|(x, _)| *x).collect();
+    let apart = |one: f64, next: f64| {
+        gaps.get(gaps.partition_point(|gap| *gap <= one)).is_some_and(|gap| *gap < next)
+    };
+    for part in band.chunk_by(|one, next| !apart(one.x, next.x)) {
+        for (place, one) in part.iter().enumerate() {
+            path.command(if place == 0 { 'M' } else { 'L' }, &[x.at(one.x), y.at(one.high)]);
+        }
+        for one in part.iter().rev() {
+            path.command('L', &[x.at(one.x), y.at(one.low)]);
+        }
+        path.close();
     }
-    for one in band.iter().rev() {
-        path.command('L', &[x.at(one.x), y.at(one.low)]);
-    }
-    path.close();
     path.into_text()
 }
 

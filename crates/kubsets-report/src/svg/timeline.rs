@@ -15,6 +15,8 @@ const TURNS: f64 = 32.0;
 const LANE: f64 = 28.0;
 /// Height of a heading above a lane on a phone, and above a chart everywhere.
 const HEAD: f64 = 22.0;
+/// Height of one more row of a legend.
+const ROW: f64 = 17.0;
 /// Height of a chart.
 const PLOT: f64 = 92.0;
 /// Width of a letter, about.
@@ -40,8 +42,9 @@ pub(crate) fn timeline(timeline: &Timeline, width: Width) -> Markup {
     }
     top += 4.0;
     for chart in &timeline.charts {
-        let frame = Frame { left, right, top: top + HEAD, bottom: top + HEAD + PLOT };
-        content.push(html! { (heading(chart, left, top, width)) (frame.plot(chart, &x)) });
+        let (heading, height) = heading(chart, left, top, width);
+        let frame = Frame { left, right, top: top + height, bottom: top + height + PLOT };
+        content.push(html! { (heading) (frame.plot(chart, &x)) });
         top = frame.bottom + 12.0;
     }
     let bottom = top;
@@ -54,29 +57,31 @@ pub(crate) fn timeline(timeline: &Timeline, width: Width) -> Markup {
     drawing(width, bottom + 24.0, "Timeline of the run", Some((left, right, timeline.seconds)), &content)
 }
 
-/// Title and legend of a chart in the timeline.
-fn heading(chart: &Chart, left: f64, top: f64, width: Width) -> Markup {
+/// Title and legend of a chart in the timeline, in as many rows as they need, and their height.
+fn heading(chart: &Chart, left: f64, top: f64, width: Width) -> (Markup, f64) {
     let unit = chart.axis.unit.name();
     let title = if unit.is_empty() { chart.title.clone() } else { format!("{}, {unit}", chart.title) };
-    let mut at = if width == Width::Narrow { 0.0 } else { left };
-    let start = at;
-    at += title.chars().count() as f64 * (LETTER + 0.5) + 18.0;
+    let start = if width == Width::Narrow { 0.0 } else { left };
+    let mut at = start + title.chars().count() as f64 * (LETTER + 1.4) + 18.0;
+    let mut row = top;
     let mut keys = Vec::new();
     for line in &chart.lines {
         let room = line.name.chars().count() as f64 * LETTER + 40.0;
-        if at + room > width.pixels() {
-            break;
+        if at + room > width.pixels() + 14.0 {
+            at = start;
+            row += ROW;
         }
         keys.push(html! {
-            svg x=(n(at)) y=(n(top + 4.0)) width="22" height="12" { (key(line.role, line.shape)) }
-            text.legend x=(n(at + 27.0)) y=(n(top + 14.0)) { (line.name) }
+            svg x=(n(at)) y=(n(row + 4.0)) width="22" height="12" { (key(line.role, line.shape)) }
+            text.legend x=(n(at + 27.0)) y=(n(row + 14.0)) { (line.name) }
         });
         at += room;
     }
-    html! {
+    let content = html! {
         text.panel x=(n(start)) y=(n(top + 14.0)) { (title) }
         @for key in &keys { (key) }
-    }
+    };
+    (content, row - top + HEAD)
 }
 
 fn draw_lane(lane: &Lane, x: &Axis, top: f64, (left, right): (f64, f64)) -> Markup {
@@ -153,14 +158,19 @@ fn named(turn: &Mark) -> String {
 
 /// Moments drawn through everything, their names above.
 fn turns(turns: &[Mark], x: &Axis, bottom: f64, plot: (f64, f64)) -> Markup {
+    let placed = placed(turns, x, plot);
     html! {
-        @for (turn, at, row, name) in placed(turns, x, plot) {
-            @let top = 14.0 * row as f64;
+        @for (turn, at, row, _) in &placed {
             g class={ "turn " (tone(turn.tone)) } {
                 title { (Unit::Seconds.text(turn.at)) ": " (turn.label) }
-                path d={ "M" (n(at)) " " (n(top + 14.0)) "V" (n(bottom)) } {}
+                path d={ "M" (n(*at)) " " (n(14.0 + 14.0 * *row as f64)) "V" (n(bottom)) } {}
+            }
+        }
+        @for (turn, _, row, name) in &placed {
+            @let top = 14.0 * *row as f64;
+            g class={ "turn " (tone(turn.tone)) } {
                 @if let Some(middle) = name {
-                    text x=(n(middle)) y=(n(top + 10.0)) text-anchor="middle" { (named(turn)) }
+                    text x=(n(*middle)) y=(n(top + 10.0)) text-anchor="middle" { (named(turn)) }
                 }
             }
         }

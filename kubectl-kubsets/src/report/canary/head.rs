@@ -50,18 +50,18 @@ pub(super) fn verdict(record: &CanaryRecord) -> Verdict {
 
 /// One sentence with a capital and a full stop.
 pub(super) fn reason(record: &CanaryRecord) -> String {
-    let words = match &record.outcome {
-        Some(outcome) => outcome.reason.clone(),
-        None => {
-            let doing = record.events.iter().rev().find_map(|record| match &record.event {
-                RunEvent::Doing { what } => Some(what.as_str()),
-                _ => None,
-            });
-            let doing = doing.map(|what| format!("; it was {what}")).unwrap_or_default();
-            format!("the record ends after {}{doing}", Unit::Seconds.text(record.seconds()))
-        }
-    };
+    let words = record.outcome.as_ref().map_or_else(|| last_words(record), |outcome| outcome.reason.clone());
     sentence(&words)
+}
+
+/// What is known of a run without an outcome.
+fn last_words(record: &CanaryRecord) -> String {
+    let doing = record.events.iter().rev().find_map(|record| match &record.event {
+        RunEvent::Doing { what } => Some(what.as_str()),
+        _ => None,
+    });
+    let doing = doing.map(|what| format!("; it was {what}")).unwrap_or_default();
+    format!("the record ends after {}{doing}", Unit::Seconds.text(record.seconds()))
 }
 
 pub(super) fn numbers(record: &CanaryRecord) -> Vec<Number> {
@@ -139,11 +139,10 @@ fn errors(outcome: &Outcome) -> Number {
 fn share(outcome: &Outcome) -> Option<Number> {
     let step = outcome.steps.iter().rev().find(|step| step.share.total > 0)?;
     let share = &step.share;
-    let half = Unit::Count.text(share.half_width());
     let inside = (share.low_percent..=share.high_percent).contains(&share.target_percent);
     Some(number(
         "Measured share",
-        format!("{} ± {half} %", Unit::Count.text(share.percent)),
+        format!("{:.1} ± {:.1} %", share.percent, share.half_width()),
         format!("{} % ordered in the last step", Unit::Count.text(share.target_percent)),
         if inside { Tone::Good } else { Tone::Warn },
     ))

@@ -66,11 +66,11 @@ pub(super) fn number(record: &CanaryRecord) -> Option<Number> {
         let (_, series) = versions.iter().find(|(role, _)| *role == wanted)?;
         (series.corrected.count > 0).then(|| series.corrected.text(series.corrected.p99))
     };
-    let stable = p99(Role::Baseline).map(|stable| format!("stable {stable}")).unwrap_or_default();
+    let stable = p99(Role::Baseline).map(|stable| format!("stable {stable}; both over the whole run"));
     Some(Number {
         label: "Canary p99 latency".into(),
         value: p99(Role::Candidate)?,
-        note: stable,
+        note: stable.unwrap_or_default(),
         tone: Tone::Plain,
     })
 }
@@ -106,23 +106,24 @@ fn quantiles(series: &Series) -> Vec<(f64, f64)> {
 }
 
 fn table(versions: &[(Role, &Series)]) -> Table {
-    let heads = ["", "answers", "p50", "p90", "p99", "p99.9", "max"];
-    let mut table = Table::with_heads("Percentiles over the whole run", heads).figures([1, 2, 3, 4, 5, 6]).note(
-        "Stable served alone in the warm-up, the canary alone in a last step of 100 %: the two columns are not of the same seconds.",
-    );
-    for (role, series) in versions {
-        let Percentiles { count, p50, p90, p99, p999, max, .. } = series.corrected;
-        let text = |value| series.corrected.text(value);
-        table.row([
-            named(*role, series).into(),
-            Unit::Count.text(count as f64).into(),
-            text(p50).into(),
-            text(p90).into(),
-            text(p99).into(),
-            text(p999).into(),
-            text(max).into(),
-        ]);
-    }
+    let heads =
+        std::iter::once(String::new()).chain(versions.iter().map(|(role, series)| named(*role, series)));
+    let mut table = Table { heads: heads.collect(), ..Table::facts("Percentiles over the whole run") }
+        .figures(1..=versions.len())
+        .note(
+            "Stable served alone in the warm-up, the canary alone in a last step of 100 %: the two columns are not of \
+             the same seconds.",
+        );
+    let mut row = |name: &str, value: fn(&Percentiles) -> String| {
+        let cells = versions.iter().map(|(_, series)| value(&series.corrected).into());
+        table.rows.push(std::iter::once(name.into()).chain(cells).collect());
+    };
+    row("answers", |all| Unit::Count.text(all.count as f64));
+    row("p50", |all| all.text(all.p50));
+    row("p90", |all| all.text(all.p90));
+    row("p99", |all| all.text(all.p99));
+    row("p99.9", |all| all.text(all.p999));
+    row("max", |all| all.text(all.max));
     table
 }
 
@@ -158,4 +159,33 @@ fn heat_maps(record: &CanaryRecord) -> Vec<HeatMap> {
         map(&stable, Role::Baseline, |tick| &tick.stable),
         map(&canary, Role::Candidate, |tick| &tick.canary),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_with_a_spread_become_columns_of_a_heat_map() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/runs/261120-163148-d80d");
+        let mut record = CanaryRecord::read(folder.as_ref()).unwrap();
+        let heat = |record: &CanaryRecord| {
+            let blocks = section(record).blocks;
+            blocks.into_iter().find_map(|block| match block {
+                Block::HeatMaps(maps) => Some(maps),
+                _ => None,
+            })
+        };
+        assert_eq!(heat(&record), None, "this record is older than the spread");
+        for event in &mut record.events {
+            if let RunEvent::Tick(tick) = &mut event.event {
+                tick.stable.spread = serde_json::from_str("[[7,80],[41,1]]").unwrap();
+            }
+        }
+        let [stable, canary] = heat(&record).unwrap().try_into().unwrap();
+        assert_eq!(stable.columns.len(), record.ticks().count());
+        assert_eq!(stable.columns[0].cells, [(7, 80), (41, 1)]);
+        assert!(canary.columns.is_empty());
+        assert_eq!(stable.limits[0].name, "slow from 25.7 ms on");
+    }
 }

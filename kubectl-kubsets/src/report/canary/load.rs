@@ -40,7 +40,7 @@ fn accounting(load: &LoadReport) -> Table {
         format!("{} ≠ {}", count(sum), count(accounting.planned))
     };
     table.row([Cell::new(tone, word), planned.into()]);
-    table.note = load.identity.clone();
+    table.note.clone_from(&load.identity);
     table
 }
 
@@ -72,6 +72,6 @@ fn generator(load: &LoadReport) -> Table {
         ),
     );
     table.fact("answered well", Unit::RequestsPerSecond.text(load.ok_per_s));
-    table.note = load.explanation.clone();
+    table.note.clone_from(&load.explanation);
     table
 }

@@ -6,94 +6,62 @@ use super::latency;
 use crate::report::CanaryRecord;
 
 pub(super) fn measures(record: &CanaryRecord) -> Vec<Measure> {
-    let outcome = record.outcome.as_ref();
-    let measure = |group: &str, name: &str, unit, better, value: Option<f64>| Measure {
+    [times(record), errors(record), latencies(record), evidence(record)].concat()
+}
+
+fn fact(group: &str, name: &str, unit: Unit, value: Option<f64>) -> Measure {
+    Measure {
         group: group.to_owned(),
         name: name.to_owned(),
         value: value.filter(|value| value.is_finite()),
         unit,
-        better,
-    };
+        better: Better::Neither,
+    }
+}
+
+/// A number that should be low.
+fn cost(group: &str, name: &str, unit: Unit, value: Option<f64>) -> Measure {
+    Measure { better: Better::Lower, ..fact(group, name, unit, value) }
+}
+
+fn times(record: &CanaryRecord) -> Vec<Measure> {
+    const GROUP: &str = "Times";
+    let outcome = record.outcome.as_ref();
     let undo = outcome.and_then(|outcome| outcome.undo.as_ref());
     let moved = outcome.is_some_and(|outcome| !outcome.switches.is_empty());
-    let mut all = vec![
-        measure("Times", "in all", Unit::Seconds, Better::Neither, Some(record.seconds())),
-        measure(
-            "Times",
-            "first shift to verdict",
-            Unit::Seconds,
-            Better::Neither,
-            outcome.and_then(|one| one.seconds_to_verdict),
-        ),
-        measure(
-            "Times",
-            "step to verdict",
-            Unit::Seconds,
-            Better::Neither,
-            outcome.and_then(|one| one.seconds_in_step),
-        ),
-        measure(
-            "Times",
-            "steps begun",
-            Unit::Count,
-            Better::Neither,
-            outcome.map(|one| one.steps.len() as f64),
-        ),
-        measure(
-            "Times",
-            "weights given back",
-            Unit::Milliseconds,
-            Better::Lower,
-            undo.filter(|_| moved).map(|undo| undo.api_ms),
-        ),
-        measure(
-            "Times",
-            "removed and compared",
-            Unit::Milliseconds,
-            Better::Lower,
-            undo.map(|undo| undo.total_ms),
-        ),
-    ];
+    let given_back = undo.filter(|_| moved).map(|undo| undo.api_ms);
+    let verdict = outcome.and_then(|outcome| outcome.seconds_to_verdict);
+    let in_step = outcome.and_then(|outcome| outcome.seconds_in_step);
+    vec![
+        fact(GROUP, "in all", Unit::Seconds, Some(record.seconds())),
+        fact(GROUP, "first shift to verdict", Unit::Seconds, verdict),
+        fact(GROUP, "step to verdict", Unit::Seconds, in_step),
+        fact(GROUP, "steps begun", Unit::Count, outcome.map(|outcome| outcome.steps.len() as f64)),
+        cost(GROUP, "weights given back", Unit::Milliseconds, given_back),
+        cost(GROUP, "removed and compared", Unit::Milliseconds, undo.map(|undo| undo.total_ms)),
+    ]
+}
+
+fn errors(record: &CanaryRecord) -> Vec<Measure> {
+    const GROUP: &str = "Errors";
+    let outcome = record.outcome.as_ref();
     let totals = outcome.map(|outcome| &outcome.totals);
     let rate = |failed: u64, all: u64| (all > 0).then(|| failed as f64 / all as f64 * 100.0);
-    all.extend([
-        measure(
-            "Errors",
-            "failed for users",
-            Unit::Requests,
-            Better::Lower,
-            totals.map(|one| one.failed_for_users as f64),
-        ),
-        measure(
-            "Errors",
-            "canary",
-            Unit::Percent,
-            Better::Lower,
-            totals.and_then(|one| rate(one.canary_failed, one.canary)),
-        ),
-        measure(
-            "Errors",
-            "stable",
-            Unit::Percent,
-            Better::Lower,
-            totals.and_then(|one| rate(one.stable_failed, one.stable)),
-        ),
-        measure(
-            "Errors",
-            "dropped by moving traffic",
-            Unit::Requests,
-            Better::Lower,
-            outcome.map(|one| one.dropped_by_switching as f64),
-        ),
-        measure(
-            "Errors",
-            "requests planned",
-            Unit::Requests,
-            Better::Neither,
-            totals.map(|one| one.planned as f64),
-        ),
-    ]);
+    let dropped = outcome.map(|outcome| outcome.dropped_by_switching as f64);
+    let canary = totals.and_then(|totals| rate(totals.canary_failed, totals.canary));
+    let stable = totals.and_then(|totals| rate(totals.stable_failed, totals.stable));
+    vec![
+        cost(GROUP, "failed for users", Unit::Requests, totals.map(|totals| totals.failed_for_users as f64)),
+        cost(GROUP, "canary", Unit::Percent, canary),
+        cost(GROUP, "stable", Unit::Percent, stable),
+        cost(GROUP, "dropped by moving traffic", Unit::Requests, dropped),
+        fact(GROUP, "requests planned", Unit::Requests, totals.map(|totals| totals.planned as f64)),
+    ]
+}
+
+fn latencies(record: &CanaryRecord) -> Vec<Measure> {
     let versions = latency::versions(record);
+    let mut all = Vec::new();
     for (role, side) in [(Role::Candidate, "canary"), (Role::Baseline, "stable")] {
         let found = versions.iter().find(|(one, _)| *one == role).map(|(_, series)| series.corrected);
         let found = found.filter(|percentiles| percentiles.count > 0);
@@ -103,44 +71,24 @@ pub(super) fn measures(record: &CanaryRecord) -> Vec<Measure> {
             ("p99", found.map(|one| one.p99)),
             ("max", found.map(|one| one.max)),
         ] {
-            all.push(measure("Latency", &format!("{side} {name}"), Unit::Milliseconds, Better::Lower, value));
+            all.push(cost("Latency", &format!("{side} {name}"), Unit::Milliseconds, value));
         }
     }
-    let evidence = outcome.and_then(|outcome| outcome.evidence.as_ref());
-    let share = outcome
-        .and_then(|outcome| outcome.steps.last())
-        .map(|step| &step.share)
-        .filter(|share| share.total > 0);
-    all.extend([
-        measure("Evidence", "canary is worse", Unit::Evidence, Better::Neither, evidence.map(|one| one.fail)),
-        measure(
-            "Evidence",
-            "needed to roll back",
-            Unit::Evidence,
-            Better::Neither,
-            Some(1.0 / record.plan.judge.alpha),
-        ),
-        measure(
-            "Evidence",
-            "canary is below the limit",
-            Unit::Evidence,
-            Better::Neither,
-            evidence.map(|one| one.pass),
-        ),
-        measure(
-            "Evidence",
-            "share in the last step",
-            Unit::Percent,
-            Better::Neither,
-            share.map(|one| one.percent),
-        ),
-        measure(
-            "Evidence",
-            "share ordered in it",
-            Unit::Percent,
-            Better::Neither,
-            share.map(|one| one.target_percent),
-        ),
-    ]);
     all
+}
+
+fn evidence(record: &CanaryRecord) -> Vec<Measure> {
+    const GROUP: &str = "Evidence";
+    let outcome = record.outcome.as_ref();
+    let evidence = outcome.and_then(|outcome| outcome.evidence.as_ref());
+    let share = outcome.and_then(|outcome| outcome.steps.last()).map(|step| &step.share);
+    let share = share.filter(|share| share.total > 0);
+    let needed = Some(1.0 / record.plan.judge.alpha);
+    vec![
+        fact(GROUP, "canary is worse", Unit::Evidence, evidence.map(|evidence| evidence.fail)),
+        fact(GROUP, "needed to roll back", Unit::Evidence, needed),
+        fact(GROUP, "canary is below the limit", Unit::Evidence, evidence.map(|evidence| evidence.pass)),
+        fact(GROUP, "share in the last step", Unit::Percent, share.map(|share| share.percent)),
+        fact(GROUP, "share ordered in it", Unit::Percent, share.map(|share| share.target_percent)),
+    ]
 }

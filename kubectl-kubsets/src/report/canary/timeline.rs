@@ -23,11 +23,13 @@ fn mark(at: f64, label: impl Into<String>, tone: Tone) -> Mark {
 }
 
 fn turns(record: &CanaryRecord) -> Vec<Mark> {
+    let promoted = is_promoted(record);
     let turn = |event: &RunEvent| match event {
         RunEvent::StepBegan { step: 1, .. } => Some(("first shift", Tone::Plain)),
         RunEvent::Decided { decision, .. } if decision == "promote" => Some(("promote", Tone::Good)),
         RunEvent::Decided { decision, .. } if decision == "leave" => Some(("taken over", Tone::Warn)),
         RunEvent::Decided { .. } => Some(("roll back", Tone::Bad)),
+        RunEvent::Undone(undo) if undo.equal && promoted => Some(("cleaned up", Tone::Good)),
         RunEvent::Undone(undo) if undo.equal => Some(("all as before", Tone::Good)),
         RunEvent::Undone(_) => Some(("not all as before", Tone::Bad)),
         _ => None,
@@ -39,15 +41,18 @@ fn turns(record: &CanaryRecord) -> Vec<Mark> {
     turns.collect()
 }
 
+fn is_promoted(record: &CanaryRecord) -> bool {
+    let promotes =
+        |event: &RunEvent| matches!(event, RunEvent::Decided { decision, .. } if decision == "promote");
+    record.events.iter().any(|one| promotes(&one.event))
+}
+
 fn phases(record: &CanaryRecord) -> Lane {
     let end = record.seconds();
     let ready = record.time_of(|event| matches!(event, RunEvent::Ready { .. }));
     let frozen = record.time_of(|event| matches!(event, RunEvent::Frozen { .. }));
     let decided = record.time_of(|event| matches!(event, RunEvent::Decided { .. }));
-    let promoted = record
-        .events
-        .iter()
-        .any(|one| matches!(&one.event, RunEvent::Decided { decision, .. } if decision == "promote"));
+    let promoted = is_promoted(record);
     let replacing =
         record.time_of(|event| matches!(event, RunEvent::Doing { what } if what.starts_with("replacing")));
     let until = decided.unwrap_or(end);
@@ -160,7 +165,7 @@ fn share(record: &CanaryRecord) -> Chart {
         match &one.event {
             RunEvent::StepBegan { percent, .. } => ordered.push((one.seconds, Some(*percent))),
             RunEvent::Decided { decision, .. } if decision != "leave" => {
-                ordered.push((one.seconds, Some(0.0)))
+                ordered.push((one.seconds, Some(0.0)));
             }
             _ => {}
         }

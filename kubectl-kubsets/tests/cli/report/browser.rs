@@ -22,6 +22,7 @@ const MEASURE: &str = "<script>addEventListener('load', () => {
     document.documentElement.scrollWidth].join(' ');
 });</script></body>";
 
+#[expect(clippy::print_stderr, reason = "a test that is skipped has to say so")]
 fn browser() -> Option<PathBuf> {
     if let Some(named) = std::env::var_os("KUBSETS_BROWSER") {
         return Some(named.into());
