@@ -126,9 +126,8 @@ impl Plan {
 
     /// The command that repeats a run of this plan, with the values that were given.
     pub fn repeat_command(&self) -> String {
-        let values: String =
-            self.given.iter().map(|(name, value)| format!(" --set {name}={value}")).collect();
-        format!("kubectl kubsets lab run {}{values}", self.lab)
+        let start = format!("kubectl kubsets lab run {}", self.lab);
+        self.given.iter().fold(start, |command, (name, value)| format!("{command} --set {name}={value}"))
     }
 
     /// What expressions find before the first step: the parameters.

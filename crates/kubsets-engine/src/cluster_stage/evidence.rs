@@ -40,7 +40,7 @@ impl ClusterStage<'_> {
                 };
                 let lines = kubsets_kube::logs(&self.access, &self.namespace, &name, &options).await;
                 let lines = lines.unwrap_or_else(|error| error.to_string());
-                text.push_str(&format!("== {name} {}\n{lines}\n", container.name));
+                text.extend(["== ", name.as_str(), " ", container.name.as_str(), "\n", lines.as_str(), "\n"]);
             }
         }
         Ok(text)

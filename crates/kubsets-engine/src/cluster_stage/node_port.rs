@@ -12,8 +12,8 @@ impl ClusterStage<'_> {
         let cluster = |error: kube::Error| StepError::Cluster(chain(&error));
         let services = Api::<Service>::namespaced(self.access.client(), &self.namespace);
         let found = services.get(service).await.map_err(cluster)?;
-        let ports = found.spec.iter().flat_map(|spec| spec.ports.iter().flatten());
-        let port = ports.filter_map(|port| port.node_port).next();
+        let mut ports = found.spec.iter().flat_map(|spec| spec.ports.iter().flatten());
+        let port = ports.find_map(|port| port.node_port);
         let port = port.ok_or_else(|| StepError::Invalid(format!("Service {service} has no node port")))?;
         let nodes =
             Api::<Node>::all(self.access.client()).list(&ListParams::default()).await.map_err(cluster)?;

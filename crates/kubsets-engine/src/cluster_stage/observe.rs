@@ -93,12 +93,11 @@ impl ClusterStage<'_> {
 fn samples(data: &Value) -> Value {
     let number =
         |pair: &Value| pair[1].as_str().and_then(|text| text.parse::<f64>().ok()).filter(|n| n.is_finite());
-    let samples: Vec<Value> = match data["resultType"].as_str() {
-        Some("scalar") => vec![json!({"labels": {}, "value": number(&data["result"])})],
-        _ => {
-            let all = data["result"].as_array().into_iter().flatten();
-            all.map(|one| json!({"labels": one["metric"], "value": number(&one["value"])})).collect()
-        }
+    let samples: Vec<Value> = if data["resultType"] == "scalar" {
+        vec![json!({"labels": {}, "value": number(&data["result"])})]
+    } else {
+        let all = data["result"].as_array().into_iter().flatten();
+        all.map(|one| json!({"labels": one["metric"], "value": number(&one["value"])})).collect()
     };
     match samples.as_slice() {
         [one] if one["value"].is_number() => {

@@ -13,10 +13,13 @@ use crate::outcome::{Comparison, Outcome};
 use crate::run::{Setting, run};
 use crate::stage::Need;
 
+/// A result of a step, or the kind of error that it ends with.
+type Told = Result<Value, fn(String) -> StepError>;
+
 /// A stage that answers from a table of results by step names.
 #[derive(Default)]
 struct FakeStage {
-    results: BTreeMap<&'static str, Result<Value, fn(String) -> StepError>>,
+    results: BTreeMap<&'static str, Told>,
     missing: bool,
     dirty: bool,
     hang: Option<&'static str>,
