@@ -72,7 +72,7 @@ pub(crate) async fn run(app: &App, kind: Kind, args: Args) -> anyhow::Result<Exi
         if !events.iter().any(|record| matches!(&record.event, RunEvent::Tick(tick) if tick.judged)) {
             return Err(Failure::usage("this record has no judged seconds of a canary").into());
         }
-        let rejudged = rejudge(&events, config).map_err(|error| Failure::usage(error.to_string()))?;
+        let rejudged = rejudge(&events, &config).map_err(|error| Failure::usage(error.to_string()))?;
         app.ui.emit("CanaryRejudgement", &rejudged, |style| table(&rejudged, style))?;
         return Ok(ExitCode::Success);
     }

@@ -1,4 +1,4 @@
-//! Lab runs as JUnit XML, for machines that show the results of tests: one test suite for each run, a test case
+//! Lab runs as `JUnit` XML, for machines that show the results of tests: one test suite for each run, a test case
 //! for each probe of the steady state, step, expectation, and for the undo.
 
 mod case;

@@ -240,24 +240,27 @@ impl<'a> Supervisor<'a> {
                 if !exists("/var/lib/kubelet/config.yaml") || !bootstrapped {
                     return None;
                 }
+                // kubeadm writes it after the configuration; a kubelet without it would work in the host's own
+                // control groups and under any address
+                let flags = fs::read_to_string("/var/lib/kubelet/kubeadm-flags.env").unwrap_or_default();
+                let flags = kubeadm_flags(&flags)?;
                 let mut command = program("kubelet");
                 command
                     .arg("--bootstrap-kubeconfig=/etc/kubernetes/bootstrap-kubelet.conf")
                     .arg("--kubeconfig=/etc/kubernetes/kubelet.conf")
                     .arg("--config=/var/lib/kubelet/config.yaml")
-                    .args(kubeadm_flags(
-                        &fs::read_to_string("/var/lib/kubelet/kubeadm-flags.env").unwrap_or_default(),
-                    ));
+                    .args(flags);
                 Some((command, "kubelet.log"))
             }
         }
     }
 }
 
-/// The arguments in a file such as `KUBELET_KUBEADM_ARGS="--a=1 --b=2"`.
-fn kubeadm_flags(file: &str) -> Vec<String> {
-    let line = file.lines().find_map(|l| l.trim().strip_prefix("KUBELET_KUBEADM_ARGS="));
-    line.unwrap_or_default().trim_matches('"').split_ascii_whitespace().map(str::to_owned).collect()
+/// The arguments in a file such as `KUBELET_KUBEADM_ARGS="--a=1 --b=2"`; none while it is not written to its end.
+fn kubeadm_flags(file: &str) -> Option<Vec<String>> {
+    let line = file.lines().find_map(|l| l.trim().strip_prefix("KUBELET_KUBEADM_ARGS="))?;
+    let words = line.strip_prefix('"')?.strip_suffix('"')?;
+    Some(words.split_ascii_whitespace().map(str::to_owned).collect())
 }
 
 fn open_log(path: &Path) -> std::io::Result<fs::File> {
@@ -275,8 +278,11 @@ mod tests {
     #[test]
     fn flags_of_kubeadm_become_arguments() {
         let file = "KUBELET_KUBEADM_ARGS=\"--node-ip=198.19.128.11 --cgroup-root=/kubsets/a/b\"\n";
-        assert_eq!(kubeadm_flags(file), ["--node-ip=198.19.128.11", "--cgroup-root=/kubsets/a/b"]);
-        assert!(kubeadm_flags("").is_empty());
+        let flags = kubeadm_flags(file).unwrap();
+        assert_eq!(flags, ["--node-ip=198.19.128.11", "--cgroup-root=/kubsets/a/b"]);
+        for partial in ["", "KUBELET_KUBEADM_ARGS=", "KUBELET_KUBEADM_ARGS=\"--node-ip=198.19"] {
+            assert_eq!(kubeadm_flags(partial), None, "{partial}");
+        }
     }
 
     #[test]

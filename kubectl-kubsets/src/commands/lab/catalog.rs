@@ -132,8 +132,7 @@ fn candidates() -> Vec<CompletionCandidate> {
 /// Prints the labs.
 pub(super) fn list(app: &App, family: Option<&str>, folder: &Folder) -> anyhow::Result<ExitCode> {
     let sources = all(folder)?;
-    let labs: Vec<Lab> =
-        of_family(&sources, family).into_iter().map(|source| parse(source)).collect::<Result<_, _>>()?;
+    let labs: Vec<Lab> = of_family(&sources, family).into_iter().map(parse).collect::<Result<_, _>>()?;
     app.ui.emit("LabList", &labs, |style| {
         let mut table = Table::new(["LAB", "LEVEL", "MINUTES", "QUESTION"]).right([1, 2]);
         for lab in &labs {

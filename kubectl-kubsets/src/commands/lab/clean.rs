@@ -38,7 +38,7 @@ pub(super) async fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
     let state = StateDir::at(app.state_dir());
     let mut undone = Vec::new();
     for run in &left {
-        let step = app.ui.step(&format!("Undoing run {run}"));
+        let step = app.ui.step(format!("Undoing run {run}"));
         let orphan = match Orphan::adopt(&access, &state, Kind::Lab, Some(run)).await {
             Ok(orphan) => orphan,
             // The watchdog, or the run itself, was faster.

@@ -31,7 +31,7 @@ pub(super) struct Args {
     #[arg(long)]
     plain: bool,
 
-    /// File for the results as JUnit XML: a test case for each step and each expectation
+    /// File for the results as `JUnit` XML: a test case for each step and each expectation
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     junit: Option<std::path::PathBuf>,
 }

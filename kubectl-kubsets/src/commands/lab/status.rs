@@ -13,14 +13,14 @@ use crate::ui::{ExitCode, Style, Table};
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Status {
-    runs: Vec<Run>,
+    runs: Vec<UnderWay>,
     last: Option<Outcome>,
 }
 
 /// A run that has a journal in the cluster.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Run {
+struct UnderWay {
     run: String,
     lab: String,
     started_at: String,
@@ -39,7 +39,7 @@ pub(super) async fn run(app: &App) -> anyhow::Result<ExitCode> {
     let state = StateDir::at(app.state_dir());
     let last = state.runs().iter().find_map(|run| state.read(run, OUTCOME_FILE).ok().flatten());
     let leases = Lease::list(&access, Some(Kind::Lab)).await?;
-    let runs = journals(&access, Kind::Lab).await?.into_iter().map(|journal| Run {
+    let runs = journals(&access, Kind::Lab).await?.into_iter().map(|journal| UnderWay {
         alive: leases.iter().any(|lease| lease.is_of(&journal.claim.run) && !lease.is_expired()),
         changes: journal.entries().len(),
         run: journal.claim.run.to_string(),

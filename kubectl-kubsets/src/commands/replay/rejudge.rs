@@ -75,7 +75,7 @@ struct Seconds {
 }
 
 /// Judges a run again. Our own judge takes `config`, the rules of other tools their usual settings.
-pub(super) fn rejudge(records: &[Record], config: JudgeConfig) -> Result<Rejudged, ConfigError> {
+pub(super) fn rejudge(records: &[Record], config: &JudgeConfig) -> Result<Rejudged, ConfigError> {
     let (mut run, mut decided) = (String::new(), None);
     let mut seconds = Seconds::default();
     let mut before_judging = 0;
@@ -116,7 +116,7 @@ pub(super) fn rejudge(records: &[Record], config: JudgeConfig) -> Result<Rejudge
 }
 
 /// Our own judge: FAIL over the whole run, PASS when every step shows the canary below the limit.
-fn by_evidence(seconds: &Seconds, config: JudgeConfig) -> Result<Row, ConfigError> {
+fn by_evidence(seconds: &Seconds, config: &JudgeConfig) -> Result<Row, ConfigError> {
     let rule = format!(
         "e-process: false alarms up to {}, error limit {}",
         percent(config.alpha),
@@ -127,7 +127,7 @@ fn by_evidence(seconds: &Seconds, config: JudgeConfig) -> Result<Row, ConfigErro
     let needed = -config.pass_alpha.ln();
     let (mut passed, mut elapsed, mut newest) = (0, 0.0, 0.0_f64);
     for step in &seconds.judged {
-        let mut limit = LimitTest::new(&config);
+        let mut limit = LimitTest::new(config);
         let mut most = f64::NEG_INFINITY;
         for tick in step {
             elapsed += tick.seconds;
@@ -219,7 +219,7 @@ mod tests {
         records
     }
 
-    fn own(records: &[Record], config: JudgeConfig) -> Row {
+    fn own(records: &[Record], config: &JudgeConfig) -> Row {
         rejudge(records, config).expect("the settings work").rules.swap_remove(0)
     }
 
@@ -233,7 +233,8 @@ mod tests {
 
     #[test]
     fn a_bad_canary_fails_under_each_rule_that_had_its_look() {
-        let said = rejudge(&run(400, &tick((90, 0), (10, 1), 0)), JudgeConfig::errors_only()).expect("works");
+        let said =
+            rejudge(&run(400, &tick((90, 0), (10, 1), 0)), &JudgeConfig::errors_only()).expect("works");
         assert_eq!((said.rules.len(), said.judged_seconds as u64), (7, 400));
         assert!(said.rules.iter().all(|row| row.verdict == Verdict::Fail), "{said:?}");
         let own = said.rules[0].failed_after_seconds.expect("fails");
@@ -244,18 +245,18 @@ mod tests {
     #[test]
     fn the_limit_decides_between_pass_and_too_little() {
         let good = run(60, &tick((90, 0), (10, 0), 0));
-        assert_eq!(own(&good, JudgeConfig::errors_only()).verdict, Verdict::Pass);
+        assert_eq!(own(&good, &JudgeConfig::errors_only()).verdict, Verdict::Pass);
         let strict = JudgeConfig { error_limit: 0.001, ..JudgeConfig::errors_only() };
-        assert_eq!(own(&good, strict).verdict, Verdict::Inconclusive);
+        assert_eq!(own(&good, &strict).verdict, Verdict::Inconclusive);
     }
 
     #[test]
     fn fewer_false_alarms_take_longer() {
         let bad = run(60, &tick((90, 0), (10, 1), 0));
         let of = |alpha| JudgeConfig { alpha, burn: None, ..JudgeConfig::errors_only() };
-        let (quick, slow) = (own(&bad, of(0.1)), own(&bad, of(1e-6)));
+        let (quick, slow) = (own(&bad, &of(0.1)), own(&bad, &of(1e-6)));
         assert!(quick.failed_after_seconds < slow.failed_after_seconds, "{quick:?} {slow:?}");
         let none = JudgeConfig { alpha: 0.0, ..JudgeConfig::errors_only() };
-        assert!(rejudge(&bad, none).is_err());
+        assert!(rejudge(&bad, &none).is_err());
     }
 }

@@ -21,9 +21,12 @@ pub(super) fn chart(run: &LabRun) -> Option<Chart> {
     })
 }
 
+/// Seconds and the value from then on.
+type Points = Vec<(f64, Option<f64>)>;
+
 /// Replicas that steps set, one line for each object; the undo brings the first number back.
 fn ordered(run: &LabRun) -> Vec<Line> {
-    let mut lines: Vec<(String, f64, Vec<(f64, Option<f64>)>)> = Vec::new();
+    let mut lines: Vec<(String, f64, Points)> = Vec::new();
     for step in &run.plan.steps {
         let Operation::Scale(scale) = &step.operation else { continue };
         let (Some(began), Some(ended)) = (run.began(step), run.ended(step)) else { continue };
@@ -35,12 +38,11 @@ fn ordered(run: &LabRun) -> Vec<Line> {
         let Some(changed) = changed else { continue };
         let name = format!("{}/{}, ordered", scale.object.kind, scale.object.name);
         let to = (changed.seconds, Some(f64::from(scale.replicas)));
-        match lines.iter_mut().find(|(known, _, _)| *known == name) {
-            Some((_, _, points)) => points.push(to),
-            None => {
-                let Some(from) = ended.result["from"].as_f64() else { continue };
-                lines.push((name, from, vec![(0.0, Some(from)), to]));
-            }
+        if let Some((_, _, points)) = lines.iter_mut().find(|(known, _, _)| *known == name) {
+            points.push(to);
+        } else {
+            let Some(from) = ended.result["from"].as_f64() else { continue };
+            lines.push((name, from, vec![(0.0, Some(from)), to]));
         }
     }
     let end = run.seconds();

@@ -81,18 +81,15 @@ pub(crate) async fn show<P: Picture>(
             return Ok(End::Finished);
         }
         tokio::select! {
-            event = events.recv(), if !over => match event {
-                Some(event) => {
+            event = events.recv(), if !over => if let Some(event) = event {
+                view.update(&event);
+                // Events come in groups: take all before the next picture.
+                while let Ok(event) = events.try_recv() {
                     view.update(&event);
-                    // Events come in groups: take all before the next picture.
-                    while let Ok(event) = events.try_recv() {
-                        view.update(&event);
-                    }
                 }
-                None => {
-                    over = true;
-                    until = (!view.stays()).then(|| tokio::time::Instant::now() + LAST_LOOK);
-                }
+            } else {
+                over = true;
+                until = (!view.stays()).then(|| tokio::time::Instant::now() + LAST_LOOK);
             },
             Some(key) = keys.recv() => match view.press(key, over) {
                 Some(Wish::Abort) => abort.cancel(),

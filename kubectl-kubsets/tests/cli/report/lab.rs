@@ -125,7 +125,7 @@ impl Told {
         self.at(at, LabEvent::StepEnded { step, status, seconds, message, result });
     }
 
-    fn finish(mut self, plan: &Plan, run: &str, verdict: Verdict, reason: &str, results: Value) -> Recorded {
+    fn finish(mut self, plan: &Plan, run: &str, verdict: Verdict, reason: &str, results: &Value) -> Recorded {
         let expectations = self.events.iter().filter_map(|one| match &one.event {
             LabEvent::Expected(checked) => Some(checked.clone()),
             _ => None,
@@ -176,11 +176,9 @@ impl Recorded {
         let dir = StateDir::at(state);
         dir.write(&run, PLAN_FILE, &self.plan).expect("can be written");
         dir.write(&run, OUTCOME_FILE, &self.outcome).expect("can be written");
-        let lines: String = self
-            .events
-            .iter()
-            .map(|event| format!("{}\n", serde_json::to_string(event).expect("is plain data")))
-            .collect();
+        let lines: Vec<String> =
+            self.events.iter().map(|event| serde_json::to_string(event).expect("is plain data")).collect();
+        let lines = format!("{}\n", lines.join("\n"));
         std::fs::write(dir.run(&run).join(EVENTS_FILE), lines).expect("can be written");
     }
 }
@@ -257,7 +255,7 @@ fn pod_kill() -> Recorded {
     told.at(16.0, LabEvent::Undone(undo));
     told.at(16.4, LabEvent::Steady { when: When::After, checked: steady });
     let reason = format!("not so: at most 1 % of the requests were lost ({lost})");
-    told.finish(&plan, POD_KILL, Verdict::Fail, &reason, json!({"traffic": report}))
+    told.finish(&plan, POD_KILL, Verdict::Fail, &reason, &json!({"traffic": report}))
 }
 
 fn release() -> Recorded {
@@ -270,7 +268,7 @@ fn release() -> Recorded {
     told.at(40.0, LabEvent::Expected(checked("the new version is rolled back", seen, true)));
     told.at(40.1, LabEvent::Undone(UndoReport { seconds: 0.1, comparisons: Vec::new(), equal: true }));
     let reason = "the new version is rolled back";
-    told.finish(&plan, RELEASE, Verdict::Pass, reason, json!({"release": result}))
+    told.finish(&plan, RELEASE, Verdict::Pass, reason, &json!({"release": result}))
 }
 
 /// A state folder with both labs and the canary that is a step of one.

@@ -11,7 +11,7 @@ use crate::ui::style::Tone;
 use crate::ui::tui::pen::Look;
 use crate::ui::tui::terminal::{Picture, Wish, is_interrupt};
 
-/// Lines that PgUp and PgDn scroll the log by.
+/// Lines that `PgUp` and `PgDn` scroll the log by.
 const LEAP: usize = 15;
 
 impl Picture for LabView {

@@ -39,14 +39,15 @@ impl LabView {
                 }
             }
             LabEvent::Doing { what } => what.clone_into(&mut self.doing),
-            LabEvent::Load(tick) => match self.loads.iter_mut().find(|one| one.last.load == tick.load) {
-                Some(load) => load.add(tick),
-                None => {
+            LabEvent::Load(tick) => {
+                if let Some(load) = self.loads.iter_mut().find(|one| one.last.load == tick.load) {
+                    load.add(tick);
+                } else {
                     let mut load = Traffic::default();
                     load.add(tick);
                     self.loads.push(load);
                 }
-            },
+            }
             LabEvent::Canary(inner) => {
                 let facts = Facts { context: self.facts.context.clone(), title: self.lab.clone() };
                 self.canary.get_or_insert_with(|| Box::new(CanaryView::new(facts))).update(inner);
