@@ -86,7 +86,7 @@ impl Pen {
             let number = position + 1;
             let over = number < view.step || (number == view.step && view.finished && is_good(view));
             let (tone, mark) = match number.cmp(&view.step) {
-                _ if over => (Tone::Good, self.pick("✔", "x")),
+                _ if over => (Tone::Good, self.pick("✔", "+")),
                 std::cmp::Ordering::Equal => (Tone::Hint, self.pick("▶", ">")),
                 _ => (Tone::Dim, self.pick("·", ".")),
             };

@@ -110,7 +110,7 @@ impl Pen {
             lines.push(Line::from(vec![self.span(Tone::Strong, format!("{key:<20}")), Span::raw(what)]));
         }
         let marks = [
-            (self.pick("✔", "x"), "done, or as expected"),
+            (self.pick("✔", "+"), "done, or as expected"),
             (self.pick("✘", "!"), "failed, or not as expected"),
             (self.pick("▶", ">"), "under way"),
             (self.pick("·", "."), "not reached"),

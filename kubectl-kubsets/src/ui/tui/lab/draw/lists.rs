@@ -15,7 +15,7 @@ impl Pen {
         match mark {
             Mark::Waiting | Mark::Ended(StepStatus::NotRun) => (self.pick("·", "."), Tone::Dim),
             Mark::Running => (self.pick("▶", ">"), Tone::Hint),
-            Mark::Ended(StepStatus::Passed) => (self.pick("✔", "x"), Tone::Good),
+            Mark::Ended(StepStatus::Passed) => (self.pick("✔", "+"), Tone::Good),
             Mark::Ended(StepStatus::Failed) => (self.pick("✘", "!"), Tone::Bad),
         }
     }

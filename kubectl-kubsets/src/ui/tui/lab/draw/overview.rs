@@ -80,7 +80,7 @@ impl Pen {
         let skipped = view.checks.len().saturating_sub(room);
         let line = |checked: &kubsets_engine::Checked| {
             let (mark, tone) = if checked.held {
-                (self.pick("✔", "x"), Tone::Good)
+                (self.pick("✔", "+"), Tone::Good)
             } else {
                 (self.pick("✘", "!"), Tone::Bad)
             };
