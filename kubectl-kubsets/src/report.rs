@@ -10,7 +10,11 @@ mod record;
 use std::path::Path;
 
 use anyhow::Context as _;
+use kubsets_kube::Access;
 use kubsets_report::{Block, Line, Role, Section, Shape, Story};
+use kubsets_undo::{RunId, StateDir};
+
+use crate::ui::Printer;
 
 pub(crate) use environment::{ENVIRONMENT_FILE, Environment};
 pub(crate) use lab::LabRun;
@@ -34,11 +38,28 @@ pub(crate) fn story(folder: &Path) -> anyhow::Result<Story> {
 ///
 /// # Errors
 /// When the record cannot be read or the report cannot be written.
-pub(crate) fn write(folder: &Path) -> anyhow::Result<std::path::PathBuf> {
+fn write(folder: &Path) -> anyhow::Result<std::path::PathBuf> {
     let path = folder.join(REPORT_FILE);
     std::fs::write(&path, kubsets_report::report_html(&story(folder)?))
         .with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path)
+}
+
+/// Writes the report of a run that has ended and tells where record and report are.
+pub(crate) fn tell(ui: &Printer, folder: &Path) {
+    ui.message(format!("record: {}", folder.display()));
+    match write(folder) {
+        Ok(path) => ui.message(format!("report: {}", path.display())),
+        Err(error) => ui.warn(format!("there is no report: {}", Printer::one_line(&error))),
+    }
+}
+
+/// Notes the versions of plugin and cluster beside the record of a run.
+pub(crate) async fn note_environment(ui: &Printer, access: &Access, state: &StateDir, run: &RunId) {
+    let environment = Environment::here(access).await;
+    if let Err(error) = state.write(run, ENVIRONMENT_FILE, &environment) {
+        ui.warn(error.to_string());
+    }
 }
 
 fn section(title: &str, intro: &str, blocks: Vec<Block>) -> Section {

@@ -47,6 +47,22 @@ impl Signals {
     }
 }
 
+/// Does the work of a run while it is watched, under [`obey`]; `None` when the user left before its end.
+pub(crate) async fn guarded<T>(
+    ui: &Printer,
+    (cancel, leave): (&CancellationToken, &CancellationToken),
+    work: impl Future<Output = T>,
+    watching: impl Future<Output = ()>,
+) -> Option<T> {
+    let obeying = tokio::spawn(obey(ui.clone(), cancel.clone(), leave.clone()));
+    let ended = tokio::select! {
+        (outcome, ()) = futures::future::join(work, watching) => Some(outcome),
+        () = leave.cancelled() => None,
+    };
+    obeying.abort();
+    ended
+}
+
 /// Waits for one signal; false when none can be heard.
 pub(crate) async fn next() -> bool {
     match Signals::new() {
@@ -59,7 +75,7 @@ pub(crate) async fn next() -> bool {
 }
 
 /// The first Ctrl-C or SIGTERM undoes everything, the second leaves at once.
-pub(crate) async fn obey(ui: Printer, cancel: CancellationToken, leave: CancellationToken) {
+async fn obey(ui: Printer, cancel: CancellationToken, leave: CancellationToken) {
     let Ok(mut signals) = Signals::new() else { return };
     signals.next().await;
     if !cancel.is_cancelled() {

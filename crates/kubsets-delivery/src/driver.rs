@@ -5,7 +5,7 @@ mod http_route;
 use futures::future::BoxFuture;
 use kubsets_kube::ApiError;
 
-use crate::units::Percent;
+use kubsets_lab::units::Percent;
 
 pub(crate) use http_route::HttpRouteDriver;
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::endpoint::{Endpoint, find_endpoint};
 use crate::route::GATEWAY_API;
-use crate::spec::CanarySpec;
+use kubsets_lab::operation::CanarySpec;
 
 /// Images that a kubelet lists by default; a longer list is cut off.
 const MOST_IMAGES: usize = 50;

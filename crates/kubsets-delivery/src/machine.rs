@@ -19,8 +19,8 @@ use crate::event::{Events, RunEvent};
 use crate::ledger::Ledger;
 use crate::outcome::{StepReport, SwitchReport, Totals, UndoReport};
 use crate::plan::{Plan, StepPlan};
-use crate::spec::OnInconclusive;
 use crate::stage::{Stage, StageError, Versions};
+use kubsets_lab::operation::OnInconclusive;
 
 pub(crate) use source::TickSource;
 pub(crate) use stop::Stop;

@@ -187,7 +187,7 @@ pub struct Outcome {
     /// Exit code of a command that ran this.
     pub exit_code: u8,
     /// Expectations of the lab and whether they held.
-    pub expectations: Vec<crate::lab::Checked>,
+    pub expectations: Vec<kubsets_lab::Checked>,
 }
 
 /// Exit codes of a canary.

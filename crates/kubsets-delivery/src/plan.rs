@@ -16,7 +16,7 @@ use crate::endpoint::{Endpoint, route_problem};
 use crate::facts::{ClusterFacts, gather};
 use crate::objects::{Names, TemplateChange, change_template};
 use crate::route::{Carrier, GATEWAY_API, find_carrier};
-use crate::spec::{CanarySpec, WatchdogPolicy};
+use kubsets_lab::operation::{CanarySpec, WatchdogPolicy};
 
 pub use diff::DiffLine;
 pub use error::PlanError;

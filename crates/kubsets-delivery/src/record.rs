@@ -1,11 +1,6 @@
 //! The record of a run: its plan, every event as a JSON line, and its outcome.
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write};
-
 use kubsets_undo::{RunId, StateDir, StateError};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::JoinHandle;
 
 use crate::event::{Record, RunEvent};
 use crate::outcome::Outcome;
@@ -19,51 +14,6 @@ pub const EVENTS_FILE: &str = "events.jsonl";
 pub const RUN_FILE: &str = "run.json";
 /// File with the load generator's report.
 pub const LOAD_FILE: &str = "load.json";
-
-/// Writes events to the run's folder on their way to the listener.
-#[derive(Debug)]
-pub(crate) struct Recorder {
-    task: JoinHandle<()>,
-}
-
-impl Recorder {
-    /// Starts a record. What is sent to the returned sender is written and handed on.
-    pub(crate) fn start(
-        state: &StateDir,
-        plan: &Plan,
-        listener: UnboundedSender<Record>,
-    ) -> Result<(Self, UnboundedSender<Record>), StateError> {
-        state.write(&plan.run, PLAN_FILE, plan)?;
-        let path = state.run(&plan.run).join(EVENTS_FILE);
-        // A record that cannot be written must not keep a canary from going back: it is left out.
-        let file = OpenOptions::new().create(true).append(true).open(path).ok();
-        let (sender, receiver) = unbounded_channel();
-        let task = tokio::spawn(copy(file.map(BufWriter::new), receiver, listener));
-        Ok((Self { task }, sender))
-    }
-
-    /// Waits until everything is written.
-    pub(crate) async fn finish(self) {
-        let _ = self.task.await;
-    }
-}
-
-async fn copy(
-    mut file: Option<BufWriter<File>>,
-    mut from: UnboundedReceiver<Record>,
-    to: UnboundedSender<Record>,
-) {
-    while let Some(record) = from.recv().await {
-        if let Some(file) = &mut file {
-            let written = serde_json::to_writer(&mut *file, &record).map_err(std::io::Error::from);
-            let written = written.and_then(|()| file.write_all(b"\n")).and_then(|()| file.flush());
-            if let Err(error) = written {
-                tracing::warn!(%error, "an event could not be recorded");
-            }
-        }
-        let _ = to.send(record);
-    }
-}
 
 /// The outcome of a run on record; `None` when it has none (it is running or was killed).
 ///
@@ -124,10 +74,13 @@ pub fn explain(state: &StateDir, run: &RunId) -> std::io::Result<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
+    use kubsets_undo::Recorder;
+    use tokio::sync::mpsc::unbounded_channel;
+
     use super::*;
     use crate::event::Events;
     use crate::plan::tests::plan_for;
-    use crate::spec::CanarySpec;
+    use kubsets_lab::operation::CanarySpec;
 
     #[tokio::test]
     async fn events_reach_the_disk_and_the_listener() {
@@ -137,7 +90,8 @@ mod tests {
         spec.env.insert("APP_VERSION".into(), "2".into());
         let plan = plan_for(spec).unwrap();
         let (sender, mut listener) = unbounded_channel();
-        let (recorder, sender) = Recorder::start(&state, &plan, sender).unwrap();
+        state.write(&plan.run, PLAN_FILE, &plan).unwrap();
+        let (recorder, sender) = Recorder::start(&state, &plan.run, EVENTS_FILE, sender);
         let events_out = Events::new(sender);
         events_out.doing("one");
         events_out.emit(RunEvent::Decided { decision: "promote".into(), reason: "all passed".into() });

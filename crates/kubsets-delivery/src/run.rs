@@ -7,7 +7,7 @@ use kubsets_kube::Access;
 use kubsets_load::{Generator, LoadSpec, Running, Schedule, Target};
 use kubsets_undo::canonical::hash;
 use kubsets_undo::object::read;
-use kubsets_undo::{Keeper, StateDir};
+use kubsets_undo::{Keeper, Recorder, StateDir};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
@@ -16,7 +16,7 @@ use crate::event::{Events, Record, RunEvent};
 use crate::machine::{Ended, Machine, Stop};
 use crate::outcome::{Outcome, RunVerdict, Totals, exit};
 use crate::plan::Plan;
-use crate::record::{LOAD_FILE, RUN_FILE, Recorder};
+use crate::record::{EVENTS_FILE, LOAD_FILE, PLAN_FILE, RUN_FILE};
 use crate::stage::{ClusterStage, StageError};
 
 /// Executes a plan. It ends with the new version everywhere or the old one everywhere, and says which.
@@ -31,10 +31,10 @@ pub async fn run(
     cancel: &CancellationToken,
 ) -> Outcome {
     let access = access.clone().with_namespace(&plan.namespace);
-    let (recorder, sender) = match Recorder::start(state, plan, listener) {
-        Ok(started) => started,
-        Err(error) => return outcome(plan, failed(error.into()), 0.0),
-    };
+    if let Err(error) = state.write(&plan.run, PLAN_FILE, plan) {
+        return outcome(plan, failed(error.into()), 0.0);
+    }
+    let (recorder, sender) = Recorder::start(state, &plan.run, EVENTS_FILE, listener);
     let events = Events::new(sender);
     events.emit(RunEvent::Started {
         run: plan.run.to_string(),
@@ -118,9 +118,7 @@ fn load_spec(plan: &Plan) -> LoadSpec {
     spec.duration = Some(spec.limits.duration);
     spec.limits.rate = spec.limits.rate.max(settings.rate);
     // The address is that of the cluster that the user named, not of a stranger.
-    let host = plan.endpoint.url.split("://").nth(1).unwrap_or_default();
-    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
-    spec.allow_hosts.push(host.trim_matches(['[', ']']).to_owned());
+    spec.vouch_for(&plan.endpoint.url);
     spec
 }
 
@@ -222,7 +220,7 @@ fn outcome(plan: &Plan, ended: Ended, seconds: f64) -> Outcome {
 mod tests {
     use super::*;
     use crate::plan::tests::plan_for;
-    use crate::spec::CanarySpec;
+    use kubsets_lab::operation::CanarySpec;
 
     fn plan() -> Plan {
         let mut spec = CanarySpec::new("demo-app");

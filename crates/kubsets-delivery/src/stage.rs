@@ -5,7 +5,7 @@ mod error;
 
 use kubsets_undo::{Comparison, Reach};
 
-use crate::units::Percent;
+use kubsets_lab::units::Percent;
 
 pub(crate) use cluster::ClusterStage;
 pub use error::StageError;

@@ -1,7 +1,7 @@
 //! A run from a plan to its outcome.
 
 use kubsets_lab::plan::Plan;
-use kubsets_undo::{RunId, StateDir};
+use kubsets_undo::{Recorder, RunId, StateDir};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
@@ -9,7 +9,7 @@ use crate::event::{LabEvent, LabEvents, LabRecord};
 use crate::machine::{Ended, Machine, Stop};
 use crate::outcome::{Outcome, UndoReport, Verdict, exit};
 use crate::presenter::Presenter;
-use crate::record::{OUTCOME_FILE, Recorder};
+use crate::record::{EVENTS_FILE, OUTCOME_FILE, PLAN_FILE};
 use crate::stage::Stage;
 
 /// What a run needs beside its plan.
@@ -32,13 +32,11 @@ pub struct Setting<'a> {
 /// before and a verdict.
 pub async fn run<S: Stage>(plan: &Plan, setting: Setting<'_>, stage: impl FnOnce(LabEvents) -> S) -> Outcome {
     let began = std::time::Instant::now();
-    let (recorder, sender) = match Recorder::start(setting.state, &setting.run, plan, setting.listener) {
-        Ok(started) => started,
-        Err(error) => {
-            let reason = format!("the run cannot be recorded: {error}");
-            return outcome(plan, &setting.run, &setting.namespace, not_begun(reason), 0.0);
-        }
-    };
+    if let Err(error) = setting.state.write(&setting.run, PLAN_FILE, plan) {
+        let reason = format!("the run cannot be recorded: {error}");
+        return outcome(plan, &setting.run, &setting.namespace, not_begun(reason), 0.0);
+    }
+    let (recorder, sender) = Recorder::start(setting.state, &setting.run, EVENTS_FILE, setting.listener);
     let events = LabEvents::new(sender);
     events.emit(LabEvent::Started {
         run: setting.run.to_string(),

@@ -125,6 +125,13 @@ impl LoadSpec {
         }
     }
 
+    /// Allows the host of an address that the caller vouches for, such as that of a cluster which the user named.
+    pub fn vouch_for(&mut self, url: &str) {
+        let host = url.split("://").nth(1).unwrap_or_default();
+        let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+        self.allow_hosts.push(host.trim_matches(['[', ']']).to_owned());
+    }
+
     /// Checks the whole specification without sending anything.
     ///
     /// # Errors

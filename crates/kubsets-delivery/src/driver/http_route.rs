@@ -10,7 +10,7 @@ use super::{Side, TrafficDriver};
 use crate::objects::probe_route;
 use crate::plan::Plan;
 use crate::route::{backend_of, split_rules, weight_of};
-use crate::units::Percent;
+use kubsets_lab::units::Percent;
 
 /// Writes both weights of one rule in one patch that is bound to the version of the route it read.
 pub(crate) struct HttpRouteDriver {

@@ -7,9 +7,9 @@ use super::*;
 use crate::bench::tests::second;
 use crate::outcome::RunVerdict;
 use crate::plan::tests::plan_for;
-use crate::spec::CanarySpec;
 use crate::stage::GiveBack;
-use crate::units::Percent;
+use kubsets_lab::operation::CanarySpec;
+use kubsets_lab::units::Percent;
 use kubsets_undo::Comparison;
 
 /// Records what it is asked to do, and remembers the share.

@@ -8,7 +8,7 @@ use crate::objects::{distinguishing_label, selects, string_map};
 use crate::plan::Originals;
 use crate::plan::error::PlanError;
 use crate::route::{Carrier, backend_of};
-use crate::spec::CanarySpec;
+use kubsets_lab::operation::CanarySpec;
 
 /// Variable that names a service's version.
 pub(super) const VERSION_VARIABLE: &str = "APP_VERSION";
@@ -263,7 +263,7 @@ pub(super) fn warnings(spec: &CanarySpec, facts: &ClusterFacts, originals: &Orig
             "{owner} manages the Deployment and may revert a promotion: change the version in its source too"
         ));
     }
-    if spec.watchdog == crate::spec::WatchdogPolicy::Off {
+    if spec.watchdog == kubsets_lab::operation::WatchdogPolicy::Off {
         warnings.push(
             "without the watchdog nothing restores the stable version when this process is killed".to_owned(),
         );

@@ -6,8 +6,8 @@ use kubsets_judge::{Indicator, JudgeConfig, LimitTest};
 use serde::{Deserialize, Serialize};
 
 use crate::plan::error::PlanError;
-use crate::spec::{CanarySpec, WatchdogPolicy};
-use crate::units::Percent;
+use kubsets_lab::operation::{CanarySpec, WatchdogPolicy};
+use kubsets_lab::units::Percent;
 
 /// One step of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -3,8 +3,8 @@
 use super::*;
 use crate::facts::InTheWay;
 use crate::objects::test_objects::{stable_deployment, stable_route, stable_service};
-use crate::units::Percent;
 use kubsets_kube::Hint;
+use kubsets_lab::units::Percent;
 use serde_json::json;
 
 pub(crate) fn facts() -> ClusterFacts {
@@ -100,7 +100,7 @@ fn bad_fields_are_refused_before_anything_is_read() {
     with(|spec| spec.load.rate = 0.5, "is no rate");
     with(|spec| spec.load.path = "api".into(), "must begin with /");
     with(|spec| spec.image = Some("a b".into()), "no image reference");
-    with(|spec| spec.warm_up = crate::units::Span::seconds(0), "needed to know");
+    with(|spec| spec.warm_up = kubsets_lab::units::Span::seconds(0), "needed to know");
     cases.push((
         CanarySpec { steps: vec![percent(50.0), percent(10.0), percent(100.0)], ..spec() },
         "must rise",

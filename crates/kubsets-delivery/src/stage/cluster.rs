@@ -15,8 +15,8 @@ use crate::objects::{Names, canary_deployment, canary_service};
 use crate::plan::Plan;
 use crate::probe::{Answer, Prober, VERSION_HEADER, probes_to_exclude};
 use crate::route::GATEWAY_API;
-use crate::spec::WatchdogPolicy;
-use crate::units::Percent;
+use kubsets_lab::operation::WatchdogPolicy;
+use kubsets_lab::units::Percent;
 
 /// Time for the canary's pods to be ready.
 const ROLLOUT: Duration = Duration::from_mins(3);

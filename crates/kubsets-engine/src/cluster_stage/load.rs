@@ -72,9 +72,7 @@ fn spec(load: &Load, base: &str) -> LoadSpec {
     spec.limits.duration = load.length();
     spec.limits.rate = spec.limits.rate.max(load.rate);
     // The address is that of the cluster that the user named, not of a stranger.
-    let host = base.split("://").nth(1).unwrap_or_default();
-    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
-    spec.allow_hosts.push(host.trim_matches(['[', ']']).to_owned());
+    spec.vouch_for(base);
     spec
 }
 

@@ -9,7 +9,7 @@ use super::outcome;
 use super::plan;
 use super::release::Release;
 use crate::app::App;
-use crate::report::{self, ENVIRONMENT_FILE, Environment};
+use crate::report;
 use crate::signals;
 use crate::ui::canary_log;
 use crate::ui::tui::{self, CanaryView, End};
@@ -42,12 +42,8 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     app.ui.confirm(Risk::Moderate, &question)?;
 
     let state = StateDir::at(app.state_dir());
-    let environment = Environment::here(&access).await;
-    if let Err(error) = state.write(&plan.run, ENVIRONMENT_FILE, &environment) {
-        app.ui.warn(error.to_string());
-    }
+    report::note_environment(&app.ui, &access, &state, &plan.run).await;
     let (cancel, leave) = (CancellationToken::new(), CancellationToken::new());
-    let obeying = tokio::spawn(signals::obey(app.ui.clone(), cancel.clone(), leave.clone()));
     let (sender, events) = unbounded_channel();
     let run = kubsets_delivery::run(&access, &plan, &state, sender, &cancel);
     let live = !args.plain && app.ui.has_screen() && app.ui.format() == Format::Table && !app.ui.is_quiet();
@@ -58,11 +54,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             log(&app.ui, events).await;
         }
     };
-    let ended = tokio::select! {
-        (outcome, ()) = futures::future::join(run, watching) => Some(outcome),
-        () = leave.cancelled() => None,
-    };
-    obeying.abort();
+    let ended = signals::guarded(&app.ui, (&cancel, &leave), run, watching).await;
     let Some(mut outcome) = ended else {
         return Err(Failure::new(
             ExitCode::Interrupted,
@@ -134,11 +126,7 @@ async fn log(ui: &Printer, mut events: UnboundedReceiver<Record>) {
 /// Where record and report are, and the command that makes sense next.
 fn farewell(app: &App, state: &StateDir, outcome: &Outcome) {
     let folder = state.run(&outcome.run);
-    app.ui.message(format!("record: {}", folder.display()));
-    match report::write(&folder) {
-        Ok(path) => app.ui.message(format!("report: {}", path.display())),
-        Err(error) => app.ui.warn(format!("there is no report: {}", Printer::one_line(&error))),
-    }
+    report::tell(&app.ui, &folder);
     if let Some(command) = &outcome.cleanup_command {
         app.ui.warn("something is not as it was before");
         app.ui.hint(format!("`{command}` finishes the undo"));

@@ -4,30 +4,15 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use kubsets_engine::Outcome;
-use kubsets_kube::Access;
 use kubsets_lab::Plan;
-use kubsets_undo::{RunId, StateDir};
 
 use crate::app::App;
+use crate::report;
 use crate::report::junit::{self, Suite};
-use crate::report::{self, ENVIRONMENT_FILE, Environment};
-use crate::ui::Printer;
-
-/// Notes the versions of plugin and cluster beside the record of a run.
-pub(super) async fn note_environment(app: &App, access: &Access, state: &StateDir, run: &RunId) {
-    let environment = Environment::here(access).await;
-    if let Err(error) = state.write(run, ENVIRONMENT_FILE, &environment) {
-        app.ui.warn(error.to_string());
-    }
-}
 
 /// Where record and report are, and the command that makes sense next.
 pub(super) fn say(app: &App, folder: &Path, outcome: &Outcome) {
-    app.ui.message(format!("record: {}", folder.display()));
-    match report::write(folder) {
-        Ok(path) => app.ui.message(format!("report: {}", path.display())),
-        Err(error) => app.ui.warn(format!("there is no report: {}", Printer::one_line(&error))),
-    }
+    report::tell(&app.ui, folder);
     if let Some(command) = &outcome.cleanup_command {
         app.ui.warn("something is not as it was before");
         app.ui.hint(format!("`{command}` finishes the undo"));

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{catalog, farewell, follow, outcome, plan, refuse_read_only, watch};
 use crate::app::App;
 use crate::entrance;
+use crate::report;
 use crate::signals;
 use crate::ui::{ExitCode, Failure, Format, Printer, Risk};
 
@@ -82,9 +83,8 @@ async fn one(
     args: &Args,
 ) -> anyhow::Result<Outcome> {
     let run = RunId::generate();
-    farewell::note_environment(app, access, state, &run).await;
+    report::note_environment(&app.ui, access, state, &run).await;
     let (cancel, leave) = (CancellationToken::new(), CancellationToken::new());
-    let obeying = tokio::spawn(signals::obey(app.ui.clone(), cancel.clone(), leave.clone()));
     let (listener, events) = unbounded_channel();
     let keyboard = Keyboard { ui: app.ui.clone() };
     let setting = Setting {
@@ -113,11 +113,7 @@ async fn one(
             follow::follow(&app.ui, events).await;
         }
     };
-    let ended = tokio::select! {
-        (outcome, ()) = futures::future::join(work, watching) => Some(outcome),
-        () = leave.cancelled() => None,
-    };
-    obeying.abort();
+    let ended = signals::guarded(&app.ui, (&cancel, &leave), work, watching).await;
     let Some(ended) = ended else {
         return Err(Failure::new(ExitCode::Interrupted, format!("stopped before run {run} was undone"))
             .with_hint(format!(

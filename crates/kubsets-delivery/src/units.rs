@@ -1,3 +1,0 @@
-//! Durations and percentages, as lab files write them.
-
-pub use kubsets_lab::units::{Percent, Span, UnitError};
