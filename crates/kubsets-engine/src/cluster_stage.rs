@@ -53,6 +53,8 @@ pub struct ClusterStage<'a> {
     keeper: Mutex<Option<Keeper>>,
     loads: Mutex<BTreeMap<String, BackgroundLoad>>,
     forwards: Mutex<BTreeMap<(String, String, u16), Forward>>,
+    /// The canary that is the whole run.
+    release: Option<kubsets_delivery::Plan>,
     /// Canaries of this lab that were promoted, in their order.
     promoted: Mutex<Vec<RunId>>,
 }
@@ -71,6 +73,10 @@ pub struct World<'a> {
     pub state: &'a StateDir,
     /// Ends the run.
     pub cancel: CancellationToken,
+    /// A canary that was planned before and is the whole run: it goes by the run's own name, and what it
+    /// promotes stays. `None` for a lab, which plans its canaries when it comes to them and takes their
+    /// promotions back.
+    pub release: Option<kubsets_delivery::Plan>,
 }
 
 impl<'a> ClusterStage<'a> {
@@ -90,6 +96,7 @@ impl<'a> ClusterStage<'a> {
             keeper: Mutex::default(),
             loads: Mutex::default(),
             forwards: Mutex::default(),
+            release: world.release,
             promoted: Mutex::default(),
         }
     }
@@ -126,7 +133,11 @@ impl Stage for ClusterStage<'_> {
         self.need(need).await
     }
 
-    async fn begin(&self) -> Result<watch::Receiver<LockState>, StepError> {
+    async fn begin(&self) -> Result<Option<watch::Receiver<LockState>>, StepError> {
+        if self.release.is_some() {
+            // The canary has a Lease, a journal and a watchdog of its own, under the same name.
+            return Ok(None);
+        }
         let claim = Claim::lab(self.run.clone(), &self.plan.lab, &self.namespace);
         self.access.permit_labelled_namespace(&self.namespace).await.map_err(|error| cluster(&error))?;
         let progress = Arc::new(Teller(self.events.clone()));
@@ -142,7 +153,7 @@ impl Stage for ClusterStage<'_> {
             keeper.start_watchdog(targets, lifetime).await.map_err(|error| refused(&error))?;
             keeper.wait_armed().await.map_err(|error| refused(&error))?;
         }
-        Ok(lock)
+        Ok(Some(lock))
     }
 
     async fn perform(&self, step: &PlannedStep, bindings: &Bindings) -> Result<Value, StepError> {

@@ -1,7 +1,5 @@
 //! What a run tells while it goes on. Nothing here prints: subscribers do.
 
-mod read;
-
 use std::time::Instant;
 
 use kubsets_kube::ObjectRef;
@@ -47,7 +45,7 @@ pub struct LoadTick {
 
 /// What happens in a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum LabEvent {
     /// The run begins.
     Started {
@@ -145,7 +143,7 @@ pub enum LabEvent {
 }
 
 /// An event with its time.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LabRecord {
     /// Time of day, RFC 3339.
@@ -153,7 +151,6 @@ pub struct LabRecord {
     /// Seconds since the run began.
     pub seconds: f64,
     /// The event.
-    #[serde(flatten)]
     pub event: LabEvent,
 }
 
@@ -190,5 +187,56 @@ impl LabEvents {
     /// Tells of a change of an object.
     pub fn object(&self, change: &str, object: &ObjectRef) {
         self.emit(LabEvent::Object { change: change.to_owned(), object: object.clone() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kubsets_delivery::{Record, RunEvent, ShareReport};
+
+    use super::*;
+
+    fn survives(event: LabEvent) {
+        let record = LabRecord { at: "2026-01-01T00:00:00Z".into(), seconds: 25.5, event };
+        let text = serde_json::to_string(&record).unwrap();
+        assert_eq!(serde_json::from_str::<LabRecord>(&text).unwrap(), record, "{text}");
+    }
+
+    #[test]
+    fn events_with_seconds_of_their_own_keep_both() {
+        let message = "3 pods".to_owned();
+        let status = StepStatus::Passed;
+        survives(LabEvent::StepEnded { step: 2, status, seconds: 8.0, message, result: Value::Null });
+        survives(LabEvent::Undone(UndoReport { seconds: 1.5, equal: true, ..UndoReport::default() }));
+        survives(LabEvent::Load(LoadTick {
+            load: "users".into(),
+            second: 3,
+            ok: 100,
+            ..LoadTick::default()
+        }));
+    }
+
+    #[test]
+    fn a_canary_inside_keeps_its_own_record() {
+        let share = ShareReport::new(10.0, 60, 600);
+        for event in [
+            RunEvent::Doing { what: "waiting for pods".into() },
+            RunEvent::StepEnded { step: 1, passed: true, seconds: 8.0, share },
+        ] {
+            let record = Record { at: "2026-01-01T00:00:09Z".into(), seconds: 9.0, event };
+            survives(LabEvent::Canary(Box::new(record)));
+        }
+    }
+
+    #[test]
+    fn a_line_without_time_or_with_an_unknown_event_is_refused() {
+        for text in [
+            r#"{"at":"x","event":{"type":"doing","what":"y"}}"#,
+            r#"{"seconds":1,"event":{"type":"doing","what":"y"}}"#,
+            r#"{"at":"x","seconds":1,"event":{"type":"nothing"}}"#,
+            r#"{"at":"x","seconds":1,"event":{"type":"canary","what":"y"}}"#,
+        ] {
+            assert!(serde_json::from_str::<LabRecord>(text).is_err(), "{text}");
+        }
     }
 }

@@ -163,7 +163,7 @@ impl<'a, S: Stage> Machine<'a, S> {
 
     async fn within_the_lease(&mut self) -> Stop {
         match self.stage.begin().await {
-            Ok(lock) => self.lock = Some(lock),
+            Ok(lock) => self.lock = lock,
             Err(error) => return Stop::of(&error, "begin"),
         }
         let stop = match self.forward().await {

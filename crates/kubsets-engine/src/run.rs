@@ -26,15 +26,22 @@ pub struct Setting<'a> {
     pub cancel: &'a CancellationToken,
     /// Asked before each step.
     pub presenter: Option<&'a dyn Presenter>,
+    /// The command that repeats the run.
+    pub repeat_command: String,
 }
 
 /// Carries out a plan on a stage that `stage` makes from the events. It ends with everything as it was
 /// before and a verdict.
 pub async fn run<S: Stage>(plan: &Plan, setting: Setting<'_>, stage: impl FnOnce(LabEvents) -> S) -> Outcome {
     let began = std::time::Instant::now();
+    let named = Named {
+        run: setting.run.to_string(),
+        namespace: setting.namespace.clone(),
+        repeat_command: setting.repeat_command,
+    };
     if let Err(error) = setting.state.write(&setting.run, PLAN_FILE, plan) {
         let reason = format!("the run cannot be recorded: {error}");
-        return outcome(plan, &setting.run, &setting.namespace, not_begun(reason), 0.0);
+        return outcome(plan, named, not_begun(reason), 0.0);
     }
     let (recorder, sender) = Recorder::start(setting.state, &setting.run, EVENTS_FILE, setting.listener);
     let events = LabEvents::new(sender);
@@ -51,7 +58,7 @@ pub async fn run<S: Stage>(plan: &Plan, setting: Setting<'_>, stage: impl FnOnce
     let machine = Machine::new(plan, &stage, &events, setting.cancel, setting.presenter);
     let ended = Box::pin(machine.run()).await;
     drop(stage);
-    let outcome = outcome(plan, &setting.run, &setting.namespace, ended, began.elapsed().as_secs_f64());
+    let outcome = outcome(plan, named, ended, began.elapsed().as_secs_f64());
     if let Err(error) = setting.state.write(&setting.run, OUTCOME_FILE, &outcome) {
         events.emit(LabEvent::Warning { message: error.to_string() });
     }
@@ -73,7 +80,14 @@ fn not_begun(reason: String) -> Ended {
     }
 }
 
-fn outcome(plan: &Plan, run: &RunId, namespace: &str, ended: Ended, seconds: f64) -> Outcome {
+/// What an outcome tells of its run beside the plan.
+struct Named {
+    run: String,
+    namespace: String,
+    repeat_command: String,
+}
+
+fn outcome(plan: &Plan, named: Named, ended: Ended, seconds: f64) -> Outcome {
     let different: Vec<String> =
         ended.undo.iter().flat_map(UndoReport::different).map(ToString::to_string).collect();
     let complete = ended.undo.as_ref().is_some_and(|undo| undo.equal);
@@ -84,10 +98,11 @@ fn outcome(plan: &Plan, run: &RunId, namespace: &str, ended: Ended, seconds: f64
     Outcome {
         api_version: kubsets_lab::model::API_VERSION.into(),
         kind: "LabOutcome".into(),
-        run: run.to_string(),
+        cleanup_command: (!complete).then(|| format!("kubectl kubsets lab clean {}", named.run)),
+        run: named.run,
         lab: plan.lab.clone(),
         question: plan.question.clone(),
-        namespace: namespace.to_owned(),
+        namespace: named.namespace,
         params: plan.params.clone(),
         verdict: ended.stop.verdict,
         reason,
@@ -96,8 +111,7 @@ fn outcome(plan: &Plan, run: &RunId, namespace: &str, ended: Ended, seconds: f64
         expectations: ended.expectations,
         results: ended.results,
         seconds,
-        repeat_command: plan.repeat_command(),
-        cleanup_command: (!complete).then(|| format!("kubectl kubsets lab clean {run}")),
+        repeat_command: named.repeat_command,
         exit_code: if complete { ended.stop.exit_code } else { exit::CLEANUP },
         undo: ended.undo,
     }

@@ -48,8 +48,9 @@ pub trait Stage: Sync {
     /// Looks whether a need is met. Changes nothing.
     fn check(&self, need: &Requirement) -> impl Future<Output = Result<Need, StepError>> + Send;
 
-    /// Takes the Lease, opens the journal, makes the namespace, arms the watchdog.
-    fn begin(&self) -> impl Future<Output = Result<watch::Receiver<LockState>, StepError>> + Send;
+    /// Takes the Lease, opens the journal, makes the namespace, arms the watchdog. `None` where nothing
+    /// needs the Lease.
+    fn begin(&self) -> impl Future<Output = Result<Option<watch::Receiver<LockState>>, StepError>> + Send;
 
     /// Does one step; its undo is written down before it acts.
     fn perform(

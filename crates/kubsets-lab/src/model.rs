@@ -37,6 +37,11 @@ impl Lab {
     pub fn full_name(&self) -> String {
         format!("{}/{}", self.metadata.family, self.metadata.name)
     }
+
+    /// Full name as a label holds it, without a slash, such as `canary.bad-errors`.
+    pub fn label(&self) -> String {
+        format!("{}.{}", self.metadata.family, self.metadata.name)
+    }
 }
 
 /// Name and place of a lab.

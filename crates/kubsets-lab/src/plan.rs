@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::error::LabError;
 use crate::expression::Bindings;
 use crate::model::{Expectation, FailureEvidence, Lab, Requirement, Step};
-use crate::operation::{Apply, Condition, Operation};
+use crate::operation::{Apply, CanarySpec, Condition, Operation};
 use crate::source::LabSource;
 use crate::template::{Resolved, Values};
 use crate::units::Span;
@@ -44,6 +44,23 @@ pub struct PlannedStep {
     pub operation: Operation,
     /// What it changes in the cluster.
     pub changes: Vec<Change>,
+}
+
+impl PlannedStep {
+    /// The only step of a plan that is a canary.
+    fn release(canary: CanarySpec) -> Self {
+        let operation = Operation::Canary(Box::new(canary));
+        Self {
+            index: 0,
+            name: "release".into(),
+            question: None,
+            bind: Some("release".into()),
+            that: None,
+            timeout: operation.default_timeout(),
+            changes: change::Touched::default().changes(&operation),
+            operation,
+        }
+    }
 }
 
 /// A lab with values for its parameters, ready to be run.
@@ -93,8 +110,7 @@ impl Plan {
         let planner = Planner { source, resolved: &document.resolved, lab: &document.lab };
         let steady_state = planner.steps(&spec.steady_state)?;
         let steps = planner.steps(&spec.steps)?;
-        let (longest_seconds, fixed_seconds) = length::seconds(&steady_state, &steps);
-        let mut plan = Self {
+        let plan = Self {
             lab: document.lab.full_name(),
             question: spec.question.trim().to_owned(),
             params: document.resolved.values(),
@@ -103,16 +119,70 @@ impl Plan {
             requires: spec.requires.clone(),
             expect: spec.expect.clone(),
             on_failure: spec.on_failure.clone(),
-            longest_seconds,
-            usual_seconds: fixed_seconds.max(f64::from(metadata.minutes) * 60.0).min(longest_seconds),
-            requests: length::requests(&steps),
+            longest_seconds: 0.0,
+            usual_seconds: f64::from(metadata.minutes) * 60.0,
+            requests: 0,
             blast_radius: BlastRadius::of(&steps),
             hash: String::new(),
             steady_state,
             steps,
         };
-        plan.hash = plan.fingerprint();
-        Ok(plan)
+        Ok(plan.measured())
+    }
+
+    /// The plan of a canary that no lab describes: it is to get all of the traffic.
+    pub fn of_canary(canary: CanarySpec) -> Self {
+        let promoted = Expectation {
+            name: "the new version gets everything".into(),
+            that: "release.verdict == 'promoted'".into(),
+        };
+        let question = format!("Can the new version of {} have all of the traffic?", canary.deployment);
+        let steps = vec![PlannedStep::release(canary)];
+        let plan = Self {
+            lab: "canary/release".into(),
+            question,
+            params: Values::new(),
+            given: Values::new(),
+            bound: Value::Object(serde_json::Map::new()),
+            requires: Vec::new(),
+            steady_state: Vec::new(),
+            expect: vec![promoted],
+            on_failure: Vec::new(),
+            longest_seconds: 0.0,
+            usual_seconds: 0.0,
+            requests: 0,
+            blast_radius: BlastRadius::of(&steps),
+            hash: String::new(),
+            steps,
+        };
+        plan.measured()
+    }
+
+    /// The same plan with another canary in the place of its only step, as flags on a command line ask
+    /// for it. A need for the Deployment of the old one becomes a need for the new one's. `None` when the
+    /// plan is not of one canary.
+    #[must_use]
+    pub fn with_canary(mut self, canary: CanarySpec) -> Option<Self> {
+        let [step] = self.steps.as_mut_slice() else { return None };
+        let Operation::Canary(old) = &step.operation else { return None };
+        let needed = Requirement::Deployment(old.deployment.clone());
+        for need in self.requires.iter_mut().filter(|need| **need == needed) {
+            *need = Requirement::Deployment(canary.deployment.clone());
+        }
+        let PlannedStep { timeout, changes, operation, .. } = PlannedStep::release(canary);
+        (step.timeout, step.changes, step.operation) = (timeout, changes, operation);
+        self.blast_radius = BlastRadius::of(&self.steps);
+        Some(self.measured())
+    }
+
+    /// The plan with its lengths, its requests and its hash.
+    fn measured(mut self) -> Self {
+        let (longest, fixed) = length::seconds(&self.steady_state, &self.steps);
+        self.longest_seconds = longest;
+        self.usual_seconds = fixed.max(self.usual_seconds).min(longest);
+        self.requests = length::requests(&self.steps);
+        self.hash = self.fingerprint();
+        self
     }
 
     /// The hash of the plan's content, whatever its field `hash` says.
@@ -193,8 +263,7 @@ impl Planner<'_> {
                 Operation::Apply(Apply { file: None, objects: read, ready })
             }
             Operation::Canary(mut canary) => {
-                // Labels cannot hold a slash.
-                canary.lab = Some(self.lab.full_name().replace('/', "."));
+                canary.lab = Some(self.lab.label());
                 Operation::Canary(canary)
             }
             other => other,

@@ -8,6 +8,7 @@ mod release;
 mod run;
 mod simulate;
 
+use super::lab::catalog as labs;
 use crate::app::App;
 use crate::ui::ExitCode;
 
@@ -73,8 +74,8 @@ impl Args {
 /// What the command returns.
 pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
-        Command::List => catalog::list(app),
-        Command::Show { lab } => catalog::show(app, &lab),
+        Command::List => labs::list(app, Some(catalog::FAMILY), &labs::Folder::default()),
+        Command::Show { lab } => labs::show(app, Some(catalog::FAMILY), &catalog::source(&lab)?),
         Command::Plan(release) => plan::run(app, &release).await,
         Command::Run(args) => run::run(app, args).await,
         Command::Status { watch } => manage::status(app, watch).await,

@@ -1,6 +1,6 @@
 //! `lab`, and the families of labs: experiments that end in a verdict with evidence.
 
-mod catalog;
+pub(super) mod catalog;
 mod clean;
 mod farewell;
 mod follow;
@@ -100,7 +100,7 @@ pub(crate) async fn run_family(app: &App, family: &str, args: FamilyArgs) -> any
 async fn act(app: &App, family: Option<&str>, verb: Verb) -> anyhow::Result<ExitCode> {
     match verb {
         Verb::List(folder) => catalog::list(app, family, &folder),
-        Verb::Show(choice) => catalog::show(app, family, &choice),
+        Verb::Show(choice) => catalog::show(app, family, &catalog::find(family, &choice)?),
         Verb::Plan(args) => plan::run(app, family, &args),
         Verb::Run(args) => run::run(app, family, args).await,
         Verb::Status => status::run(app).await,

@@ -104,7 +104,7 @@ pub(crate) struct Args {
     fail_if: Vec<Threshold>,
 
     /// Search the highest rate at which p99 and errors stay within --p99 and --errors
-    #[arg(long, conflicts_with_all = ["replay", "fail_if", "csv", "hdr", "metrics_listen"])]
+    #[arg(long, conflicts_with_all = ["replay", "fail_if", "csv", "hdr", "html", "metrics_listen"])]
     find_max: bool,
 
     /// With --find-max: highest p99
@@ -122,6 +122,10 @@ pub(crate) struct Args {
     /// Write an HDR histogram log
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     hdr: Option<PathBuf>,
+
+    /// Write a report to open in a browser
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    html: Option<PathBuf>,
 
     /// Serve Prometheus metrics at this loopback address while the load runs
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = metrics::parse_address)]

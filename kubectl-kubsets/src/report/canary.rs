@@ -3,7 +3,6 @@
 mod evidence;
 mod head;
 mod latency;
-mod load;
 mod measures;
 mod plan;
 mod repeat;
@@ -15,6 +14,8 @@ use kubsets_report::{API_VERSION, Story};
 
 use super::{CanaryRecord, line, section};
 
+pub(crate) use repeat::line as repeat_command;
+
 /// Tells a canary run.
 pub(super) fn story(record: &CanaryRecord) -> Story {
     let sections = [
@@ -23,7 +24,7 @@ pub(super) fn story(record: &CanaryRecord) -> Story {
         Some(traffic::section(record)),
         Some(latency::section(record)),
         undo::section(record),
-        Some(load::section(record)),
+        Some(super::generator::section(record.load.as_ref())),
         Some(plan::section(record)),
         Some(plan::environment(record)),
     ];

@@ -97,6 +97,23 @@ fn a_crossed_threshold_fails() {
 }
 
 #[test]
+fn a_page_tells_the_load_without_what_may_be_secret() {
+    let (here, url) = (Surroundings::new(), server());
+    let file = here.home().join("load.html");
+    let page = file.to_str().expect("UTF-8");
+    let header = "authorization: Bearer of-a-secret";
+    let args = ["load", &url, "--rate", "50", "--duration", "2s", "-H", header, "--html", page];
+    let output = here.run(&args);
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = std::fs::read_to_string(file).expect("is written");
+    for word in [url.as_str(), "VALID", "p99 latency", "planned 100 =", "kubectl kubsets load", "1.0"] {
+        assert!(text.contains(word), "{word}");
+    }
+    assert!(!text.contains("of-a-secret"));
+    assert!(text.len() < 1 << 20, "{} bytes", text.len());
+}
+
+#[test]
 fn pods_take_parts_of_one_load_and_print_them_on_one_line() {
     let (here, url) = (Surroundings::new(), server());
     let order = serde_json::json!({

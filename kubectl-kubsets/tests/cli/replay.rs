@@ -68,12 +68,12 @@ fn ten_minutes_of_a_lab_at_once_take_less_than_two_seconds() {
         for load in ["users", "robots"] {
             let _ = writeln!(
                 text,
-                r#"{{"at":"2026-01-01T12:00:00Z","seconds":{at},"event":"load","load":"{load}","second":{second},"planned":{planned},"ok":199,"failed":1,"neverSent":0,"inFlight":3,"p50Ms":1.5,"p99Ms":9.25}}"#
+                r#"{{"at":"2026-01-01T12:00:00Z","seconds":{at},"event":{{"type":"load","load":"{load}","second":{second},"planned":{planned},"ok":199,"failed":1,"neverSent":0,"inFlight":3,"p50Ms":1.5,"p99Ms":9.25}}}}"#
             );
         }
         let _ = writeln!(
             text,
-            r#"{{"at":"2026-01-01T12:00:00Z","seconds":{at},"event":"step-ended","step":1,"status":"passed","seconds":0.5,"message":"second {second}","result":null}}"#
+            r#"{{"at":"2026-01-01T12:00:00Z","seconds":{at},"event":{{"type":"step-ended","step":1,"status":"passed","seconds":0.5,"message":"second {second}","result":null}}}}"#
         );
     }
     std::fs::write(folder.join("lab-events.jsonl"), text).expect("is written");

@@ -1,6 +1,6 @@
 //! A canary as a step.
 
-use kubsets_delivery::{CanarySpec, RunVerdict};
+use kubsets_delivery::{CanarySpec, Plan, RunVerdict};
 use serde_json::Value;
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -11,12 +11,12 @@ use crate::stage::StepError;
 
 impl ClusterStage<'_> {
     /// Releases a new version; the result is the canary's outcome. Its own journal, Lease and watchdog
-    /// keep it safe; a promotion is taken back when the lab ends.
+    /// keep it safe; a promotion is taken back when the lab ends, unless the canary is the whole run.
     pub(super) async fn release(&self, spec: &CanarySpec) -> Result<Value, StepError> {
-        let mut spec = spec.clone();
-        spec.load.url.get_or_insert_with(|| self.gateway.clone());
-        let plan = kubsets_delivery::plan(&self.access, spec).await;
-        let plan = plan.map_err(|error| StepError::Unavailable(chain(&error)))?;
+        let plan = match &self.release {
+            Some(planned) => planned.clone(),
+            None => self.plan_canary(spec.clone()).await?,
+        };
         let (sender, mut events) = unbounded_channel();
         let told = async {
             while let Some(record) = events.recv().await {
@@ -25,10 +25,16 @@ impl ClusterStage<'_> {
         };
         let run = kubsets_delivery::run(&self.access, &plan, self.state, sender, &self.cancel);
         let (outcome, ()) = tokio::join!(run, told);
-        if outcome.verdict == RunVerdict::Promoted {
+        if outcome.verdict == RunVerdict::Promoted && self.release.is_none() {
             self.promoted.lock().await.push(outcome.run.clone());
         }
         serde_json::to_value(&outcome).map_err(|error| StepError::Invalid(error.to_string()))
+    }
+
+    async fn plan_canary(&self, mut spec: CanarySpec) -> Result<Plan, StepError> {
+        spec.load.url.get_or_insert_with(|| self.gateway.clone());
+        let plan = kubsets_delivery::plan(&self.access, spec).await;
+        plan.map_err(|error| StepError::Unavailable(chain(&error)))
     }
 
     /// Brings back what was there before the promotions of this lab, the last one first.

@@ -23,6 +23,7 @@ struct FakeStage {
     missing: bool,
     dirty: bool,
     hang: Option<&'static str>,
+    lease: Option<watch::Sender<LockState>>,
     calls: Mutex<Vec<String>>,
 }
 
@@ -41,12 +42,9 @@ impl Stage for &FakeStage {
         })
     }
 
-    async fn begin(&self) -> Result<watch::Receiver<LockState>, StepError> {
+    async fn begin(&self) -> Result<Option<watch::Receiver<LockState>>, StepError> {
         self.note("begin");
-        let (sender, receiver) = watch::channel(LockState::Held);
-        // The Lease is held for as long as the test runs.
-        std::mem::forget(sender);
-        Ok(receiver)
+        Ok(self.lease.as_ref().map(watch::Sender::subscribe))
     }
 
     async fn perform(&self, step: &PlannedStep, _: &Bindings) -> Result<Value, StepError> {
@@ -108,6 +106,7 @@ async fn outcome(stage: &FakeStage, cancel: &CancellationToken) -> Outcome {
         listener,
         cancel,
         presenter: None,
+        repeat_command: "kubectl kubsets lab run chaos/x".into(),
     };
     run(&plan(LAB), setting, |_| stage).await
 }
@@ -196,4 +195,20 @@ async fn what_is_not_as_before_has_its_own_exit_code_and_command() {
     assert_eq!((outcome.verdict, outcome.exit_code), (Verdict::Pass, 7));
     assert!(outcome.reason.contains("not as before: ConfigMap x"), "{}", outcome.reason);
     assert!(outcome.cleanup_command.unwrap().starts_with("kubectl kubsets lab clean "));
+}
+
+#[tokio::test]
+async fn a_lease_that_is_lost_ends_the_run() {
+    let lease = watch::Sender::new(LockState::Held);
+    let stage = FakeStage { hang: Some("first"), lease: Some(lease), ..FakeStage::default() };
+    let cancel = CancellationToken::new();
+    let (outcome, ()) = tokio::join!(outcome(&stage, &cancel), async {
+        while !stage.calls.lock().unwrap().contains(&"first".to_owned()) {
+            tokio::task::yield_now().await;
+        }
+        stage.lease.as_ref().unwrap().send_replace(LockState::Lost("another has it".into()));
+    });
+    assert_eq!((outcome.verdict, outcome.exit_code), (Verdict::Error, 5));
+    assert!(outcome.reason.contains("another has it"), "{}", outcome.reason);
+    assert_eq!(stage.calls.lock().unwrap().last().unwrap(), "undo");
 }

@@ -1,60 +1,111 @@
-//! Jars from a Maven repository.
+//! Jars by Maven, from the repository that its settings name.
 
-use std::{env, path::Path, time::Duration};
+use std::{fmt::Write as _, fs, path::Path, time::Duration};
 
 use super::{Context, Files, Part, SourceError};
 use crate::{
-    command::{self, CommandError, command},
+    command::{self, command},
     digest,
     progress::{Sink, Stage},
     recipe::{JarArtifact, MavenLayer},
     tree::Content,
 };
 
-/// Another repository with the same content can be named by `KUBSETS_MAVEN_REPOSITORY`.
-const REPOSITORY: &str = "https://repo1.maven.org/maven2";
+/// Kind of the cache's entries.
+const KIND: &str = "jars";
+/// The goal that copies the dependencies of a project into a folder.
+const GOAL: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
 
 pub(super) fn files(layer: &MavenLayer, context: &Context<'_>, sink: Sink<'_>) -> Result<Files, SourceError> {
-    let count = layer.artifacts.len();
-    let estimate = Duration::from_millis(400 * count as u64);
-    let mut stage = Stage::start(sink, context.subject, format!("download {count} jars"), estimate);
+    let absent = |jar: &&JarArtifact| !context.cache.has(KIND, &jar.sha256);
+    let missing: Vec<&JarArtifact> = layer.artifacts.iter().filter(absent).collect();
+    if let Some(first) = missing.first() {
+        if context.inputs.offline {
+            return Err(SourceError::Offline(first.coordinates.clone()));
+        }
+        let estimate = Duration::from_millis(5000 + 400 * missing.len() as u64);
+        let name = format!("mvn: {} jars", missing.len());
+        let mut stage = Stage::start(sink, context.subject, name, estimate);
+        let repository = download(&missing, &context.work.join("maven"), &mut stage)?;
+        stage.finish();
+        for jar in missing {
+            keep(jar, &repository, context)?;
+        }
+    }
     let mut files = Files::default();
     for jar in &layer.artifacts {
-        let path = jar.path().expect("recipes are checked before they are built");
+        let path = path(jar);
         let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
-        let folder = context.cache.entry("jars", &jar.sha256, &mut |_| {}, |folder, _| {
-            if context.inputs.offline {
-                return Err(SourceError::Offline(jar.coordinates.clone()));
-            }
-            download(&path, jar, &folder.join("jar"))
-        })?;
-        stage.tick();
-        files.tree.file(&format!("{}/{name}", layer.to), 0o644, Content::Path(folder.join("jar")));
+        let jar_file = context.cache.path(KIND, &jar.sha256).join("jar");
+        files.tree.file(&format!("{}/{name}", layer.to), 0o644, Content::Path(jar_file));
         files.parts.push(part(jar));
     }
-    stage.finish();
     Ok(files)
 }
 
-fn download(path: &str, jar: &JarArtifact, to: &Path) -> Result<(), SourceError> {
-    let repository = env::var("KUBSETS_MAVEN_REPOSITORY").unwrap_or_else(|_| REPOSITORY.to_owned());
-    let url = format!("{}/{path}", repository.trim_end_matches('/'));
-    let mut curl = command("curl");
-    curl.args(["--fail", "--silent", "--show-error", "--location", "--retry", "3", "--output"])
-        .arg(to)
-        .arg(&url);
-    match command::output(&mut curl) {
-        Ok(_) => {}
-        Err(CommandError::Missing { .. }) => {
-            command::output(command("wget").arg("--quiet").arg("--output-document").arg(to).arg(&url))?;
+fn path(jar: &JarArtifact) -> String {
+    jar.path().expect("recipes are checked before they are built")
+}
+
+/// Lets Maven fetch the jars, without what they depend on, into a folder in the repository layout.
+fn download(
+    jars: &[&JarArtifact],
+    work: &Path,
+    stage: &mut Stage<'_>,
+) -> Result<std::path::PathBuf, SourceError> {
+    fs::create_dir_all(work).map_err(SourceError::at(work))?;
+    let project = work.join("pom.xml");
+    fs::write(&project, pom(jars)).map_err(SourceError::at(&project))?;
+    let repository = work.join("jars");
+    let mut output = std::ffi::OsString::from("-DoutputDirectory=");
+    output.push(&repository);
+    let mut mvn = command("mvn");
+    mvn.args(["--batch-mode", "--no-transfer-progress", "--file"])
+        .arg(&project)
+        .args([GOAL, "-Dmdep.useRepositoryLayout=true"])
+        .arg(output);
+    command::run(&mut mvn, stage)?;
+    Ok(repository)
+}
+
+/// A project that depends on the jars and on nothing else.
+fn pom(jars: &[&JarArtifact]) -> String {
+    let mut text = String::from(
+        "<project xmlns=\"http://maven.apache.org/POM/4.0.0\">\n<modelVersion>4.0.0</modelVersion>\n\
+         <groupId>dev.kubsets</groupId><artifactId>jars</artifactId><version>1</version>\
+         <packaging>pom</packaging>\n<dependencies>\n",
+    );
+    for jar in jars {
+        text.push_str("<dependency>");
+        let names = ["groupId", "artifactId", "version", "classifier"];
+        for (name, value) in names.iter().zip(jar.coordinates.split(':')) {
+            let _ = write!(text, "<{name}>{value}</{name}>");
         }
-        Err(error) => return Err(error.into()),
+        text.push_str(
+            "<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>\
+             </dependency>\n",
+        );
     }
-    let found = digest::of_file(to).map_err(SourceError::at(to))?;
-    if found == jar.sha256 {
-        return Ok(());
+    text.push_str("</dependencies>\n</project>\n");
+    text
+}
+
+/// Moves a jar into the cache, if it is the one that the recipe means.
+fn keep(jar: &JarArtifact, repository: &Path, context: &Context<'_>) -> Result<(), SourceError> {
+    let fetched = repository.join(path(jar));
+    let found = digest::of_file(&fetched).map_err(SourceError::at(&fetched))?;
+    if found != jar.sha256 {
+        return Err(SourceError::Checksum {
+            name: jar.coordinates.clone(),
+            found,
+            expected: jar.sha256.clone(),
+        });
     }
-    Err(SourceError::Checksum { name: jar.coordinates.clone(), found, expected: jar.sha256.clone() })
+    context.cache.entry(KIND, &jar.sha256, &mut |_| {}, |folder, _| {
+        let to = folder.join("jar");
+        fs::copy(&fetched, &to).map(|_| ()).map_err(SourceError::at(&to))
+    })?;
+    Ok(())
 }
 
 fn part(jar: &JarArtifact) -> Part {
@@ -66,5 +117,22 @@ fn part(jar: &JarArtifact) -> Part {
         version: version.to_owned(),
         purl: format!("pkg:maven/{group}/{name}@{version}"),
         sha256: Some(jar.sha256.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_project_asks_for_the_jars_alone() {
+        let jar = |coordinates: &str| JarArtifact { coordinates: coordinates.into(), sha256: String::new() };
+        let (plain, classified) = (jar("a.b:c:1"), jar("d:e_2.13:2.0:linux"));
+        let text = pom(&[&plain, &classified]);
+        assert!(
+            text.contains("<groupId>a.b</groupId><artifactId>c</artifactId><version>1</version><exclusions>")
+        );
+        assert!(text.contains("<version>2.0</version><classifier>linux</classifier><exclusions>"));
+        assert_eq!(text.matches("<dependency>").count(), 2);
     }
 }

@@ -145,3 +145,49 @@ fn a_thousand_steps_are_planned() {
     assert_eq!((plan.steps.len(), plan.blast_radius.changes.len()), (1000, 1000));
     assert_eq!(plan.blast_radius.summary, "changes 1000 objects");
 }
+
+fn canary(deployment: &str, rate: f64) -> CanarySpec {
+    let mut canary = CanarySpec::new(deployment);
+    canary.env.insert("APP_VERSION".into(), "2 ${not} a parameter".into());
+    canary.load.rate = rate;
+    canary
+}
+
+#[test]
+fn flags_change_the_canary_of_a_lab_and_all_that_follows_from_it() {
+    let text = "\
+apiVersion: kubsets.dev/v1alpha1
+kind: Lab
+metadata: {name: good, family: canary, level: 1, minutes: 2}
+spec:
+  question: Does it get everything?
+  requires: [{deployment: web}, {deployment: db}]
+  steps:
+    - {name: out, as: out, canary: {deployment: web, env: {A: b}, load: {rate: 100}}}
+  expect: [{name: promoted, that: out.verdict == 'promoted'}]
+";
+    let source = LabSource { lab_yaml: text.into(), ..LabSource::default() };
+    let plan = Plan::new(&source, &Values::new()).unwrap();
+    let changed = plan.clone().with_canary(canary("api", 200.0)).unwrap();
+    assert_eq!(
+        changed.requires,
+        [Requirement::Deployment("api".into()), Requirement::Deployment("db".into())]
+    );
+    assert_eq!(changed.steps[0].bind.as_deref(), Some("out"));
+    assert_eq!(changed.steps[0].operation, Operation::Canary(Box::new(canary("api", 200.0))));
+    assert_eq!(changed.requests, plan.requests * 2);
+    assert_eq!(changed.hash, changed.fingerprint());
+    assert_ne!(changed.hash, plan.hash);
+    assert!(Plan::new(&self::source(), &Values::new()).unwrap().with_canary(canary("api", 1.0)).is_none());
+}
+
+#[test]
+fn a_canary_needs_no_lab() {
+    let plan = Plan::of_canary(canary("api", 100.0));
+    assert_eq!((plan.lab.as_str(), plan.steps.len()), ("canary/release", 1));
+    assert_eq!(plan.steps[0].operation, Operation::Canary(Box::new(canary("api", 100.0))));
+    assert!(plan.longest_seconds > 0.0 && plan.requests > 0, "{plan:?}");
+    let outcome = serde_json::json!({"verdict": "promoted"});
+    assert!(plan.expect[0].check(&plan.bindings().with("release", outcome)).unwrap().held);
+    assert_eq!(plan.hash, plan.fingerprint());
+}

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kubsets_delivery::{CanarySpec, Checked, OnInconclusive, Outcome, Percent, Span, WatchdogPolicy};
-use kubsets_lab::{Bindings, Lab, Resolved};
+use kubsets_delivery::{CanarySpec, OnInconclusive, Percent, Span, WatchdogPolicy};
+use kubsets_lab::Lab;
 
 use super::catalog;
 use crate::cli::values::{self, parse_assignment, parse_duration, parse_percent, parse_rate, parse_weight};
@@ -100,25 +100,20 @@ impl Release {
         self.set.iter().cloned().collect()
     }
 
-    /// What the lab expects, checked against an outcome; nothing without a lab. An expectation that
-    /// cannot be calculated says so.
+    /// Whether the release is that of a lab.
+    pub(super) fn names_a_lab(&self) -> bool {
+        self.lab.is_some()
+    }
+
+    /// What the engine runs for a planned canary: the plan of its lab, or of a lab that is the canary alone.
     ///
     /// # Errors
     /// When there is no such lab or a parameter does not fit.
-    pub(super) fn check(&self, outcome: &Outcome) -> anyhow::Result<Vec<Checked>> {
-        let Some(lab) = self.lab()? else { return Ok(Vec::new()) };
-        let mut bindings = Bindings::new(Resolved::new(&lab.spec.params, &self.values())?.bound());
-        for name in lab.spec.steps.iter().filter_map(|step| step.bind.as_deref()) {
-            bindings.set(name, serde_json::to_value(outcome)?);
-        }
-        let check = |expectation: &kubsets_lab::Expectation| {
-            expectation.check(&bindings).unwrap_or_else(|error| Checked {
-                expected: expectation.name.clone(),
-                seen: format!("it cannot be told: {error}"),
-                held: false,
-            })
-        };
-        Ok(lab.spec.expect.iter().map(check).collect())
+    pub(super) fn lab_plan(&self, plan: &kubsets_delivery::Plan) -> anyhow::Result<kubsets_lab::Plan> {
+        let Some(name) = &self.lab else { return Ok(kubsets_lab::Plan::of_canary(plan.spec.clone())) };
+        let planned = kubsets_lab::Plan::new(&catalog::source(name)?, &self.values())?;
+        let planned = planned.with_canary(plan.spec.clone());
+        planned.ok_or_else(|| Failure::usage(format!("{name} is no lab of one canary")).into())
     }
 
     /// What the lab and the flags ask for together.
@@ -203,6 +198,8 @@ impl Release {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
     use crate::cli::Command as Top;
 
@@ -245,48 +242,46 @@ mod tests {
         assert!(release(&["--weights", "10,250"]).is_err());
     }
 
-    fn outcome(verdict: &str, undo: &serde_json::Value) -> Outcome {
-        let share = serde_json::json!({
+    fn outcome(verdict: &str, undo: &serde_json::Value) -> Value {
+        let share = json!({
             "targetPercent": 10.0, "percent": 14.0, "lowPercent": 8.0, "highPercent": 21.0, "canary": 14, "total": 100,
         });
-        let step = serde_json::json!({
+        let step = json!({
             "percent": 10.0, "passed": false, "seconds": 7.2, "share": share, "canaryFailed": 9, "stableFailed": 0,
         });
-        let outcome = serde_json::json!({
-            "apiVersion": "kubsets.dev/v1alpha1", "kind": "CanaryOutcome", "run": "261120-134501-3fa2",
-            "lab": null, "namespace": "kubsets", "deployment": "demo-app", "stableVersion": null,
-            "canaryVersion": null, "verdict": verdict, "reason": "", "evidence": null, "steps": [step],
-            "switches": [], "totals": kubsets_delivery::Totals::default(), "droppedBySwitching": 0,
-            "secondsToVerdict": 7.2, "secondsInStep": 7.2, "seconds": 40.0, "undo": undo, "cleanupCommand": null,
-            "exitCode": 1, "expectations": [],
-        });
-        serde_json::from_value(outcome).expect("is an outcome")
+        json!({"verdict": verdict, "steps": [step], "droppedBySwitching": 0, "secondsInStep": 7.2, "undo": undo})
+    }
+
+    /// Which expectations of a lab hold for an outcome, and what was seen.
+    fn expectations(name: &str, outcome: &Value) -> Vec<(bool, String)> {
+        let plan = kubsets_lab::Plan::new(&catalog::source(name).expect("is one"), &BTreeMap::new());
+        let plan = plan.expect("is valid");
+        let bindings = plan.bindings().with("release", outcome.clone());
+        let check = |one: &kubsets_lab::Expectation| match one.check(&bindings) {
+            Ok(checked) => (checked.held, checked.seen),
+            Err(error) => (false, error.to_string()),
+        };
+        plan.expect.iter().map(check).collect()
     }
 
     #[test]
-    fn expectations_of_a_lab_are_checked_over_the_outcome() {
-        let undo = serde_json::json!({
-            "apiMs": 120.0, "wireMs": 2400.0, "totalMs": 9000.0, "comparisons": [], "equal": true,
-        });
+    fn labs_expect_what_outcomes_tell() {
+        let undo =
+            json!({"apiMs": 120.0, "wireMs": 2400.0, "totalMs": 9000.0, "comparisons": [], "equal": true});
         let outcome = outcome("rolled-back", &undo);
-        let checked = release(&["bad-errors"]).expect("parses").check(&outcome).expect("is checked");
-        let held: Vec<bool> = checked.iter().map(|one| one.held).collect();
+        let checked = expectations("bad-errors", &outcome);
+        let held: Vec<bool> = checked.iter().map(|one| one.0).collect();
         assert_eq!(held, [true, true, false, true, true], "{checked:?}");
-        assert_eq!(checked[0].seen, "release.verdict was \"rolled-back\"");
-        assert!(checked[2].seen.contains("release.undo.wireMs was 2400"), "{checked:?}");
-        let checked = release(&["good-release"]).expect("parses").check(&outcome).expect("is checked");
-        assert_eq!(
-            checked.iter().map(|one| one.held).collect::<Vec<_>>(),
-            [false, true, true],
-            "{checked:?}"
-        );
-        assert_eq!(release(&["--set", "A=b"]).expect("parses").check(&outcome).expect("is checked"), []);
+        assert_eq!(checked[0].1, "release.verdict was \"rolled-back\"");
+        assert!(checked[2].1.contains("release.undo.wireMs was 2400"), "{checked:?}");
+        let held: Vec<bool> = expectations("good-release", &outcome).iter().map(|one| one.0).collect();
+        assert_eq!(held, [false, true, true]);
     }
 
     #[test]
     fn a_run_without_a_way_back_meets_no_expectation_about_it() {
-        let outcome = outcome("promoted", &serde_json::Value::Null);
-        let checked = release(&["slow-release"]).expect("parses").check(&outcome).expect("is checked");
-        assert_eq!(checked.iter().map(|one| one.held).collect::<Vec<_>>(), [false, true, false, true, false]);
+        let checked = expectations("slow-release", &outcome("promoted", &Value::Null));
+        let held: Vec<bool> = checked.iter().map(|one| one.0).collect();
+        assert_eq!(held, [false, true, false, true, false], "{checked:?}");
     }
 }

@@ -1,8 +1,9 @@
-//! `canary run`: executes a plan, shows it, tells the verdict.
+//! `canary run`: a lab of one canary, run by the engine, whose promotion stays.
 
 use kubsets_delivery::{Outcome, Plan, Record, RunVerdict, StateDir, record};
+use kubsets_engine::{ClusterStage, LabEvent, LabRecord, Setting, World};
 use kubsets_kube::Access;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use super::outcome;
@@ -44,8 +45,31 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let state = StateDir::at(app.state_dir());
     report::note_environment(&app.ui, &access, &state, &plan.run).await;
     let (cancel, leave) = (CancellationToken::new(), CancellationToken::new());
+    let lab = args.release.lab_plan(&plan)?;
+    let (listener, told) = unbounded_channel();
     let (sender, events) = unbounded_channel();
-    let run = kubsets_delivery::run(&access, &plan, &state, sender, &cancel);
+    let setting = Setting {
+        run: plan.run.clone(),
+        namespace: plan.namespace.clone(),
+        state: &state,
+        listener,
+        cancel: &cancel,
+        presenter: None,
+        repeat_command: report::repeat_command(&plan),
+    };
+    let world = World {
+        access: access.clone().with_namespace(&plan.namespace),
+        gateway: plan.endpoint.url.clone(),
+        run: plan.run.clone(),
+        plan: &lab,
+        state: &state,
+        cancel: cancel.clone(),
+        release: Some(plan.clone()),
+    };
+    let work = async {
+        let run = Box::pin(kubsets_engine::run(&lab, setting, |events| ClusterStage::new(world, events)));
+        tokio::join!(run, pass_on(told, sender)).0
+    };
     let live = !args.plain && app.ui.has_screen() && app.ui.format() == Format::Table && !app.ui.is_quiet();
     let watching = async {
         if live {
@@ -54,8 +78,8 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             log(&app.ui, events).await;
         }
     };
-    let ended = signals::guarded(&app.ui, (&cancel, &leave), run, watching).await;
-    let Some(mut outcome) = ended else {
+    let ended = signals::guarded(&app.ui, (&cancel, &leave), work, watching).await;
+    let Some(ended) = ended else {
         return Err(Failure::new(
             ExitCode::Interrupted,
             format!("stopped before run {} was undone", plan.run),
@@ -66,14 +90,26 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         ))
         .into());
     };
-    let expectations = args.release.check(&outcome)?;
-    if !expectations.is_empty() {
-        outcome.expectations = expectations;
+    let Some(mut outcome) = record::outcome(&state, &plan.run)? else {
+        return Err(Failure::new(ExitCode::from_number(ended.exit_code), ended.reason).into());
+    };
+    if args.release.names_a_lab() {
+        outcome.expectations = ended.expectations;
         state.write(&outcome.run, record::RUN_FILE, &outcome)?;
     }
     app.ui.emit("CanaryOutcome", &outcome, |style| outcome::describe(&outcome, style))?;
     farewell(app, &state, &outcome);
     Ok(ExitCode::from_number(outcome.exit_code))
+}
+
+/// What the engine tells of the canary, until it has ended.
+async fn pass_on(mut told: UnboundedReceiver<LabRecord>, sender: UnboundedSender<Record>) {
+    while let Some(record) = told.recv().await {
+        if let LabEvent::Canary(record) = record.event {
+            // Without a listener the run goes on.
+            let _ = sender.send(*record);
+        }
+    }
 }
 
 /// First line of a command that changes something: context, server, namespace.

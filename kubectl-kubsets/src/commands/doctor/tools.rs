@@ -20,6 +20,7 @@ pub(super) fn checks(cache: &Path) -> Vec<Check> {
             &["--version"],
             "needed for images from Debian packages: hack/native-prerequisites.sh",
         ),
+        tool("mvn", &["--version"], "needed for the image of Kafka: hack/native-prerequisites.sh"),
         completion(),
         cache_folder(cache),
     ]

@@ -15,7 +15,7 @@ const LARGEST: u64 = 1 << 20;
 
 /// Where labs come from.
 #[derive(clap::Args, Clone, Debug, Default)]
-pub(super) struct Folder {
+pub(in crate::commands) struct Folder {
     /// Folder with more labs, as FAMILY/NAME/lab.yaml
     #[arg(long, value_name = "FOLDER", env = "KUBSETS_LABS_DIR", value_hint = clap::ValueHint::DirPath)]
     labs_dir: Option<PathBuf>,
@@ -33,7 +33,7 @@ pub(super) struct Choice {
 }
 
 /// The labs inside this binary.
-pub(super) fn embedded() -> Vec<LabSource> {
+pub(in crate::commands) fn embedded() -> Vec<LabSource> {
     let files: Vec<(String, String)> = assets::paths::<Labs>()
         .into_iter()
         .filter_map(|path| Some((path.clone(), assets::text::<Labs>(&path)?)))
@@ -99,9 +99,19 @@ fn of_family<'a>(labs: &'a [LabSource], family: Option<&str>) -> Vec<&'a LabSour
 /// # Errors
 /// When there is none of this name, or several.
 pub(super) fn find(family: Option<&str>, choice: &Choice) -> anyhow::Result<LabSource> {
-    let labs = all(&choice.folder)?;
-    let labs = of_family(&labs, family);
-    let wanted = choice.lab.as_str();
+    named(&all(&choice.folder)?, family, &choice.lab)
+}
+
+/// A lab by its name, with or without the family.
+///
+/// # Errors
+/// When there is none of this name, or several.
+pub(in crate::commands) fn named(
+    labs: &[LabSource],
+    family: Option<&str>,
+    wanted: &str,
+) -> anyhow::Result<LabSource> {
+    let labs = of_family(labs, family);
     let fits = |lab: &&&LabSource| lab.folder == wanted || lab.folder.rsplit('/').next() == Some(wanted);
     let mut found = labs.iter().filter(fits);
     match (found.next(), found.next()) {
@@ -113,8 +123,10 @@ pub(super) fn find(family: Option<&str>, choice: &Choice) -> anyhow::Result<LabS
             let names: Vec<&str> = labs.iter().map(|lab| lab.folder.as_str()).collect();
             let near = kubsets_kube::nearest(wanted, names.iter().copied());
             let near = if near.is_empty() { names.join(", ") } else { near.join(", ") };
-            Err(Failure::usage(format!("there is no lab `{wanted}`"))
-                .with_hint(format!("did you mean {near}? `kubectl kubsets lab list` shows all"))
+            let list = format!("`kubectl kubsets {} list`", verb(family));
+            let kind = family.map_or_else(|| "lab".to_owned(), |family| format!("{family} lab"));
+            Err(Failure::usage(format!("there is no {kind} `{wanted}`"))
+                .with_hint(format!("did you mean {near}? {list} shows all"))
                 .into())
         }
     }
@@ -130,7 +142,11 @@ fn candidates() -> Vec<CompletionCandidate> {
 }
 
 /// Prints the labs.
-pub(super) fn list(app: &App, family: Option<&str>, folder: &Folder) -> anyhow::Result<ExitCode> {
+pub(in crate::commands) fn list(
+    app: &App,
+    family: Option<&str>,
+    folder: &Folder,
+) -> anyhow::Result<ExitCode> {
     let sources = all(folder)?;
     let labs: Vec<Lab> = of_family(&sources, family).into_iter().map(parse).collect::<Result<_, _>>()?;
     app.ui.emit("LabList", &labs, |style| {
@@ -146,7 +162,8 @@ pub(super) fn list(app: &App, family: Option<&str>, folder: &Folder) -> anyhow::
         table.render(style)
     })?;
     if app.ui.format() == Format::Table {
-        app.ui.hint("`kubectl kubsets lab show LAB`, then `kubectl kubsets lab run LAB`");
+        let verb = verb(family);
+        app.ui.hint(format!("`kubectl kubsets {verb} show LAB`, then `kubectl kubsets {verb} run LAB`"));
     }
     Ok(ExitCode::Success)
 }
@@ -156,13 +173,22 @@ fn parse(source: &LabSource) -> anyhow::Result<Lab> {
 }
 
 /// Prints one lab.
-pub(super) fn show(app: &App, family: Option<&str>, choice: &Choice) -> anyhow::Result<ExitCode> {
-    let lab = parse(&find(family, choice)?)?;
-    app.ui.emit("Lab", &lab, |style| describe(&lab, style))?;
+pub(in crate::commands) fn show(
+    app: &App,
+    family: Option<&str>,
+    source: &LabSource,
+) -> anyhow::Result<ExitCode> {
+    let lab = parse(source)?;
+    app.ui.emit("Lab", &lab, |style| describe(&lab, verb(family), style))?;
     Ok(ExitCode::Success)
 }
 
-fn describe(lab: &Lab, style: Style) -> String {
+/// The subcommand that labs of a family, or all labs, are under.
+fn verb(family: Option<&str>) -> &str {
+    family.unwrap_or("lab")
+}
+
+fn describe(lab: &Lab, verb: &str, style: Style) -> String {
     let meta = &lab.metadata;
     let mut text = format!(
         "{}  (level {}, about {} min)\n{}\n",
@@ -186,11 +212,20 @@ fn describe(lab: &Lab, style: Style) -> String {
         table.row([(index + 1).to_string().into(), step.name.clone().into(), kind.into()]);
     }
     text.push_str(&table.render(style));
+    for canary in lab.spec.steps.iter().filter_map(|step| step.canary.as_ref()) {
+        let shares: Vec<String> = canary.steps.iter().map(|step| format!("{} %", step.value())).collect();
+        let mut changes: Vec<String> =
+            canary.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        changes.extend(canary.image.iter().map(|image| format!("image {image}")));
+        append!(text, "    changes Deployment {}: {}\n", canary.deployment, changes.join(", "));
+        append!(text, "    shifts {} of {} requests/s\n", shares.join(", "), canary.load.rate);
+    }
     append!(text, "\n{}\n", style.paint(Tone::Strong, "What should come out"));
     for expectation in &lab.spec.expect {
         append!(text, "  {}\n    {}\n", expectation.name, style.paint(Tone::Dim, &expectation.that));
     }
-    append!(text, "\n{}\n", style.paint(Tone::Hint, &format!("kubectl kubsets lab run {}", lab.full_name())));
+    let name = if meta.family == verb { meta.name.clone() } else { lab.full_name() };
+    append!(text, "\n{}\n", style.paint(Tone::Hint, &format!("kubectl kubsets {verb} run {name}")));
     text
 }
 

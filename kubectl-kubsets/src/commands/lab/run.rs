@@ -94,6 +94,7 @@ async fn one(
         listener,
         cancel: &cancel,
         presenter: args.step.then_some(&keyboard as &dyn Presenter),
+        repeat_command: plan.repeat_command(),
     };
     let world = World {
         access: access.clone(),
@@ -102,6 +103,7 @@ async fn one(
         plan,
         state,
         cancel: cancel.clone(),
+        release: None,
     };
     let work = kubsets_engine::run(plan, setting, |events| ClusterStage::new(world, events));
     // A presenter answers on standard input, which the picture would take for its keys.

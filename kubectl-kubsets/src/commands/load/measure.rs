@@ -13,6 +13,8 @@ use super::figures::Figures;
 use super::metrics::Metrics;
 use super::report;
 use crate::app::App;
+use crate::cli::words::typed;
+use crate::report::load_story;
 use crate::ui::tui::{LoadFacts, LoadView, show_load};
 use crate::ui::{ExitCode, Failure, Format};
 
@@ -49,6 +51,11 @@ pub(super) fn finish(
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
     let crossed: Vec<String> = args.fail_if.iter().filter_map(|rule| rule.crossed_by(report)).collect();
+    if let Some(file) = &args.html {
+        let story = load_story(report, &crossed, typed());
+        std::fs::write(file, kubsets_report::report_html(&story))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
     app.ui.emit("LoadReport", report, |style| report::render(report, &crossed, style))?;
     if interrupted {
         return Ok(ExitCode::Interrupted);

@@ -131,7 +131,7 @@ mod tests {
     fn a_line_cut_off_at_the_end_is_left_out_and_others_are_named() {
         let folder = tempfile::tempdir().expect("is made");
         let path = folder.path().join(record::EVENTS_FILE);
-        let whole = r#"{"at":"x","seconds":1,"event":"doing","what":"y"}"#;
+        let whole = r#"{"at":"x","seconds":1,"event":{"type":"doing","what":"y"}}"#;
         std::fs::write(&path, format!("{whole}\n{{\"at\":")).expect("is written");
         assert_eq!(Recording::read(folder.path(), Kind::Canary).expect("is read").canary().len(), 1);
         std::fs::write(&path, format!("nonsense\n{whole}\n")).expect("is written");

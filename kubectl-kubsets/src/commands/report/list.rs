@@ -53,32 +53,33 @@ pub(super) fn run(app: &App, state: &StateDir, scope: Scope<'_>) -> anyhow::Resu
 }
 
 fn read(state: &StateDir, run: &RunId, scope: Scope<'_>) -> anyhow::Result<Option<Listed>> {
-    if let Some(plan) = state.read::<kubsets_lab::Plan>(run, kubsets_engine::PLAN_FILE)? {
-        if !scope.has_lab(&plan.lab) {
-            return Ok(None);
-        }
-        let outcome = state.read::<kubsets_engine::Outcome>(run, kubsets_engine::OUTCOME_FILE)?;
+    if scope.has_canaries()
+        && let Some(plan) = state.read::<kubsets_delivery::Plan>(run, record::PLAN_FILE)?
+    {
+        let outcome = state.read::<kubsets_delivery::Outcome>(run, record::RUN_FILE)?;
         return Ok(Some(Listed {
             run: run.clone(),
-            kind: Kind::Lab,
-            lab: Some(plan.lab),
-            deployment: None,
-            verdict: outcome.as_ref().map(|outcome| Ended::Lab(outcome.verdict)),
+            kind: Kind::Canary,
+            lab: plan.spec.lab,
+            deployment: Some(plan.spec.deployment),
+            verdict: outcome.as_ref().map(|outcome| Ended::Canary(outcome.verdict)),
             seconds: outcome.as_ref().map(|outcome| outcome.seconds),
             reason: outcome.map(|outcome| outcome.reason),
         }));
     }
-    if !scope.has_canaries() {
+    let Some(plan) = state.read::<kubsets_lab::Plan>(run, kubsets_engine::PLAN_FILE)? else {
+        return Ok(None);
+    };
+    if !scope.has_lab(&plan.lab) {
         return Ok(None);
     }
-    let Some(plan) = state.read::<kubsets_delivery::Plan>(run, record::PLAN_FILE)? else { return Ok(None) };
-    let outcome = state.read::<kubsets_delivery::Outcome>(run, record::RUN_FILE)?;
+    let outcome = state.read::<kubsets_engine::Outcome>(run, kubsets_engine::OUTCOME_FILE)?;
     Ok(Some(Listed {
         run: run.clone(),
-        kind: Kind::Canary,
-        lab: plan.spec.lab,
-        deployment: Some(plan.spec.deployment),
-        verdict: outcome.as_ref().map(|outcome| Ended::Canary(outcome.verdict)),
+        kind: Kind::Lab,
+        lab: Some(plan.lab),
+        deployment: None,
+        verdict: outcome.as_ref().map(|outcome| Ended::Lab(outcome.verdict)),
         seconds: outcome.as_ref().map(|outcome| outcome.seconds),
         reason: outcome.map(|outcome| outcome.reason),
     }))

@@ -1,14 +1,12 @@
 //! Latency of both versions: percentiles over the run, and its spread second by second.
 
 use kubsets_delivery::{RunEvent, SideTick, Spread, TickEvent};
-use kubsets_load::{Percentiles, Series};
-use kubsets_report::{
-    Axis, Block, Chart, Extent, HeatColumn, HeatMap, Limit, Line, Number, Role, Scale, Section, Shape, Table,
-    Tone, Unit,
-};
+use kubsets_load::Series;
+use kubsets_report::{Block, HeatColumn, HeatMap, Limit, Number, Role, Section, Tone, Unit};
 
-use super::{line, sides};
+use super::sides;
 use crate::report::CanaryRecord;
+use crate::report::percentiles::{self, Side};
 
 const INTRO: &str = "Counted from the planned instant of each request, so that waiting for a slow server is in it; \
 good answers, and requests without an answer as lower bounds.";
@@ -19,8 +17,15 @@ pub(super) fn section(record: &CanaryRecord) -> Section {
     if versions.is_empty() {
         blocks.push(Block::Text("The load generator left no report, so there are no percentiles.".into()));
     } else {
-        blocks.push(Block::Chart(distribution(&versions)));
-        blocks.push(Block::Table(table(&versions)));
+        let sides: Vec<Side<'_>> = versions
+            .iter()
+            .map(|(role, series)| Side { name: named(*role, series), role: *role, series })
+            .collect();
+        blocks.push(Block::Chart(percentiles::distribution(&sides)));
+        blocks.push(Block::Table(percentiles::table(&sides).note(
+            "Stable served alone in the warm-up, the canary alone in a last step of 100 %: the two columns are not of \
+             the same seconds.",
+        )));
     }
     let maps = heat_maps(record);
     if maps.iter().any(|map| !map.columns.is_empty()) {
@@ -73,58 +78,6 @@ pub(super) fn number(record: &CanaryRecord) -> Option<Number> {
         note: stable.unwrap_or_default(),
         tone: Tone::Plain,
     })
-}
-
-/// Latency by percentile, drawn so that the tail has room.
-fn distribution(versions: &[(Role, &Series)]) -> Chart {
-    let lines = versions.iter().map(|(role, series)| {
-        let points = quantiles(series).into_iter().map(|(x, millis)| (x, Some(millis)));
-        line(&named(*role, series), *role, Shape::Line, points.collect())
-    });
-    Chart {
-        id: "percentiles".into(),
-        title: "Latency by percentile".into(),
-        note: "How slow the fastest so many percent were at most. Each line ends where its version has one request left.".into(),
-        extent: Extent::Percentile,
-        axis: Axis { unit: Unit::Milliseconds, scale: Scale::Log, low: None, high: None },
-        lines: lines.collect::<Vec<Line>>(),
-        limits: Vec::new(),
-    }
-}
-
-/// Points of a distribution: x is 1 / (1 - share), so that each nine is as wide as the one before.
-fn quantiles(series: &Series) -> Vec<(f64, f64)> {
-    /// Points in each power of ten.
-    const PER_NINE: i32 = 12;
-    let mut all = series.histograms.corrected.clone();
-    all.merge(&series.histograms.lower_bounds);
-    let count = all.count();
-    let last = (count.max(1) as f64).log10();
-    let steps = (last * f64::from(PER_NINE)).floor() as i32;
-    let at = |x: f64| Some((x, all.quantile(1.0 - 1.0 / x)?.as_secs_f64() * 1e3));
-    (0..=steps).filter_map(|step| at(10_f64.powf(f64::from(step) / f64::from(PER_NINE)))).collect()
-}
-
-fn table(versions: &[(Role, &Series)]) -> Table {
-    let heads =
-        std::iter::once(String::new()).chain(versions.iter().map(|(role, series)| named(*role, series)));
-    let mut table = Table { heads: heads.collect(), ..Table::facts("Percentiles over the whole run") }
-        .figures(1..=versions.len())
-        .note(
-            "Stable served alone in the warm-up, the canary alone in a last step of 100 %: the two columns are not of \
-             the same seconds.",
-        );
-    let mut row = |name: &str, value: fn(&Percentiles) -> String| {
-        let cells = versions.iter().map(|(_, series)| value(&series.corrected).into());
-        table.rows.push(std::iter::once(name.into()).chain(cells).collect());
-    };
-    row("answers", |all| Unit::Count.text(all.count as f64));
-    row("p50", |all| all.text(all.p50));
-    row("p90", |all| all.text(all.p90));
-    row("p99", |all| all.text(all.p99));
-    row("p99.9", |all| all.text(all.p999));
-    row("max", |all| all.text(all.max));
-    table
 }
 
 fn heat_maps(record: &CanaryRecord) -> Vec<HeatMap> {

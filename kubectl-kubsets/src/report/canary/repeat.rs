@@ -8,6 +8,7 @@ use kubsets_report::Command;
 
 use crate::app::STACK_NAMESPACE;
 use crate::cli::AS_PLUGIN;
+use crate::cli::words::quoted;
 use crate::commands::canary::catalog;
 use crate::report::CanaryRecord;
 
@@ -41,7 +42,8 @@ pub(super) fn commands(record: &CanaryRecord) -> Vec<Command> {
     commands
 }
 
-fn line(plan: &Plan) -> String {
+/// The command that repeats a run of a plan.
+pub(crate) fn line(plan: &Plan) -> String {
     let spec = &plan.spec;
     let mut words = vec![AS_PLUGIN.to_owned(), "canary run".to_owned()];
     let known = lab_name(spec).and_then(|name| with_values(&name, spec));
@@ -130,15 +132,6 @@ fn flags(spec: &CanarySpec, base: &CanarySpec) -> Vec<String> {
     let off = spec.watchdog == WatchdogPolicy::Off && base.watchdog != WatchdogPolicy::Off;
     flag(off, "no-watchdog", String::new());
     flags
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "_-./:=,%@+".contains(letter);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -1,12 +1,10 @@
 //! What happened when.
 
 use kubsets_delivery::{RunEvent, TickEvent};
-use kubsets_report::{
-    Axis, Band, Chart, Extent, Lane, Line, Mark, Role, Scale, Shape, Span, Timeline, Tone, Unit,
-};
+use kubsets_report::{Band, Chart, Lane, Mark, Role, Scale, Shape, Span, Timeline, Tone, Unit};
 
 use super::{line, sides};
-use crate::report::CanaryRecord;
+use crate::report::{CanaryRecord, chart};
 
 pub(super) fn timeline(record: &CanaryRecord) -> Timeline {
     let lanes = [phases(record), steps(record), objects(record), warnings(record)];
@@ -129,18 +127,6 @@ fn warnings(record: &CanaryRecord) -> Lane {
         .iter()
         .filter_map(|one| warning(&one.event).map(|label| mark(one.seconds, label, Tone::Warn)));
     Lane { name: "warnings".into(), spans: Vec::new(), marks: marks.collect() }
-}
-
-fn chart(id: &str, title: &str, note: &str, unit: Unit, lines: Vec<Line>) -> Chart {
-    Chart {
-        id: id.to_owned(),
-        title: title.to_owned(),
-        note: note.to_owned(),
-        extent: Extent::Time,
-        axis: Axis { unit, ..Axis::default() },
-        lines,
-        limits: Vec::new(),
-    }
 }
 
 fn over(record: &CanaryRecord, value: impl Fn(&TickEvent) -> Option<f64>) -> Vec<(f64, Option<f64>)> {

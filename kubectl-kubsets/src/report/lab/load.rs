@@ -3,12 +3,11 @@
 use kubsets_engine::{LabEvent, LoadTick};
 use kubsets_lab::operation::Load;
 use kubsets_lab::{Condition, Operation};
-use kubsets_report::{
-    Axis, Block, Cell, Chart, Extent, Line, Role, Scale, Section, Shape, Table, Tone, Unit,
-};
+use kubsets_report::{Block, Cell, Chart, Role, Scale, Section, Shape, Table, Tone, Unit};
 use serde_json::Value;
 
 use super::{LabRun, head, line};
+use crate::report::chart;
 
 /// Roles of several loads in one chart.
 const ROLES: [Role; 4] = [Role::Baseline, Role::Candidate, Role::Gain, Role::Other];
@@ -81,18 +80,6 @@ pub(super) fn loads(run: &LabRun) -> Vec<LoadSeen<'_>> {
         })
     });
     sent.collect()
-}
-
-fn chart(id: &str, title: &str, note: &str, unit: Unit, lines: Vec<Line>) -> Chart {
-    Chart {
-        id: id.to_owned(),
-        title: title.to_owned(),
-        note: note.to_owned(),
-        extent: Extent::Time,
-        axis: Axis { unit, ..Axis::default() },
-        lines,
-        limits: Vec::new(),
-    }
 }
 
 /// Failures, rate and latency over time.

@@ -3,10 +3,8 @@
 use kubsets_load::LoadReport;
 use kubsets_report::{Block, Cell, Section, Table, Tone, Unit};
 
-use crate::report::CanaryRecord;
-
-pub(super) fn section(record: &CanaryRecord) -> Section {
-    let blocks = match &record.load {
+pub(super) fn section(load: Option<&LoadReport>) -> Section {
+    let blocks = match load {
         Some(load) => vec![Block::Table(accounting(load)), Block::Table(generator(load))],
         None => vec![Block::Text("The load generator left no report: the run did not end by itself.".into())],
     };

@@ -1,0 +1,250 @@
+//! A run of the load generator as a story.
+
+use kubsets_load::{Accounting, LoadReport, Second, Series, Table as Figures};
+use kubsets_report::{
+    API_VERSION, Better, Block, Chart, Command, Lane, Mark, Measure, Number, Role, Scale, Section, Shape,
+    Span, Story, Table, Timeline, Tone, Unit, Verdict,
+};
+
+use super::percentiles::{self, Side};
+use super::{chart, generator, line, section, sentence};
+
+/// Roles of the versions that answered.
+const ROLES: [Role; 4] = [Role::Baseline, Role::Candidate, Role::Gain, Role::Other];
+
+/// Tells a load: its report, the thresholds that it crossed, and the command that repeats it.
+pub(crate) fn story(report: &LoadReport, crossed: &[String], repeat: String) -> Story {
+    let targets: Vec<&str> = report.targets.iter().map(|target| target.name.as_str()).collect();
+    let started =
+        jiff::Timestamp::from_millisecond(i64::try_from(report.started_unix_ms).unwrap_or(i64::MAX));
+    Story {
+        api_version: API_VERSION.to_owned(),
+        run: "load".to_owned(),
+        title: format!("Load on {}", targets.join(", ")),
+        question: None,
+        started_at: started.ok().map(|time| time.to_string()),
+        seconds: Some(report.elapsed_s),
+        verdict: verdict(report, crossed),
+        reason: sentence(&reason(report, crossed)),
+        numbers: numbers(report),
+        commands: vec![Command { purpose: "Repeat it".into(), line: repeat }],
+        timeline: timeline(report),
+        sections: vec![latency(report), answers(report), generator::section(Some(report))],
+        measures: measures(report),
+    }
+}
+
+fn verdict(report: &LoadReport, crossed: &[String]) -> Verdict {
+    let (tone, word, meaning) = match (report.is_valid(), crossed) {
+        (false, _) => (Tone::Warn, "INVALID", "the generator was the limit, not the server"),
+        (true, []) => (Tone::Good, "VALID", "the generator kept up; the figures speak of the server"),
+        (true, _) => (Tone::Bad, "FAIL", "a threshold was crossed"),
+    };
+    Verdict { tone, word: word.into(), meaning: meaning.into() }
+}
+
+fn reason(report: &LoadReport, crossed: &[String]) -> String {
+    if !report.is_valid() {
+        return report.validity.reasons.join("; ");
+    }
+    if !crossed.is_empty() {
+        return crossed.join("; ");
+    }
+    let Accounting { planned, ok, .. } = report.accounting;
+    let count = |value: u64| Unit::Count.text(value as f64);
+    let p99 = report.total.corrected.text(report.total.corrected.p99);
+    format!("{} of {} requests were answered well, 99 % of them within {p99}", count(ok), count(planned))
+}
+
+fn numbers(report: &LoadReport) -> Vec<Number> {
+    let number =
+        |label: &str, value: String, note: String, tone| Number { label: label.into(), value, note, tone };
+    let (both, errors) = (&report.total, report.error_rate() * 100.0);
+    let lost = report.accounting.planned.saturating_sub(report.accounting.ok);
+    let latency = |label: &str, corrected: f64, uncorrected: f64| {
+        let note = format!("{} counted from the sending", both.uncorrected.text(uncorrected));
+        number(label, both.corrected.text(corrected), note, Tone::Plain)
+    };
+    vec![
+        number(
+            "Answered well",
+            Unit::RequestsPerSecond.text(report.ok_per_s),
+            format!("of {} planned", Unit::RequestsPerSecond.text(report.planned_per_s)),
+            Tone::Plain,
+        ),
+        number(
+            "Not answered well",
+            Unit::Percent.text(errors),
+            Unit::Requests.text(lost as f64),
+            if lost == 0 { Tone::Good } else { Tone::Plain },
+        ),
+        latency("Median latency", both.corrected.p50, both.uncorrected.p50),
+        latency("p99 latency", both.corrected.p99, both.uncorrected.p99),
+        latency("p99.9 latency", both.corrected.p999, both.uncorrected.p999),
+        latency("Slowest", both.corrected.max, both.uncorrected.max),
+    ]
+}
+
+fn timeline(report: &LoadReport) -> Timeline {
+    let disturbed = report.seconds.iter().filter(|second| second.disturbed);
+    let marks = disturbed.map(|second| Mark {
+        at: second.second as f64 + 1.0,
+        label: format!("the generator stood still for {}", Unit::Milliseconds.text(second.lag_ms)),
+        tone: Tone::Warn,
+    });
+    let generator = Lane { name: "generator".into(), spans: Vec::new(), marks: marks.collect() };
+    let span = |from: f64, to: f64, label: &str, detail: &str| Span {
+        from,
+        to,
+        label: label.into(),
+        detail: detail.into(),
+        tone: Tone::Plain,
+    };
+    let mut spans = vec![span(0.0, report.planned_s, "planned", &report.schedule)];
+    if report.elapsed_s - report.planned_s >= 0.5 {
+        spans.push(span(report.planned_s, report.elapsed_s, "drain", "answers that were still to come"));
+    }
+    let load = Lane { name: "load".into(), spans, marks: Vec::new() };
+    let lanes = [load, generator];
+    Timeline {
+        seconds: report.elapsed_s.max(report.seconds.len() as f64),
+        turns: Vec::new(),
+        lanes: lanes.into_iter().filter(|lane| !lane.spans.is_empty() || !lane.marks.is_empty()).collect(),
+        charts: charts(report),
+    }
+}
+
+/// A figure of each second, told at its end.
+fn over(report: &LoadReport, value: impl Fn(&Second) -> Option<f64>) -> Vec<(f64, Option<f64>)> {
+    report.seconds.iter().map(|second| (second.second as f64 + 1.0, value(second))).collect()
+}
+
+fn charts(report: &LoadReport) -> Vec<Chart> {
+    let count = |role, shape, name: &str, value: fn(&Second) -> u64| {
+        line(name, role, shape, over(report, |second| Some(value(second) as f64)))
+    };
+    let millis = |role, name: &str, value: fn(&Second) -> Option<f64>| {
+        line(name, role, Shape::Line, over(report, value))
+    };
+    let answers = vec![
+        count(Role::Wanted, Shape::Line, "planned", |second| second.planned),
+        count(Role::Baseline, Shape::Line, "answered well", |second| second.ok),
+    ];
+    let lost = vec![
+        count(Role::Harm, Shape::Bars, "failed", |second| second.failed),
+        count(Role::Candidate, Shape::Bars, "timed out", |second| second.timed_out),
+        count(Role::Other, Shape::Bars, "never sent", |second| second.never_sent),
+    ];
+    let latency = vec![
+        millis(Role::Baseline, "median", |second| second.p50_ms),
+        millis(Role::Candidate, "99th percentile", |second| second.p99_ms),
+        millis(Role::Other, "slowest", |second| second.max_ms),
+    ];
+    let waiting = vec![
+        count(Role::Baseline, Shape::Line, "under way", |second| second.in_flight),
+        count(Role::Harm, Shape::Line, "waiting for a connection", |second| second.queued),
+    ];
+    let note = "Of good answers in each second, from the planned instant of each request.";
+    let mut latency = chart("latency", "Latency", note, Unit::Milliseconds, latency);
+    latency.axis.scale = Scale::Log;
+    let mut charts = vec![
+        chart("answers", "Good answers", "", Unit::RequestsPerSecond, answers),
+        chart("failed", "Not answered well in each second", "", Unit::Requests, lost),
+        latency,
+        chart("waiting", "Unfinished at the end of each second", "", Unit::Requests, waiting),
+    ];
+    if report.versions.len() > 1 {
+        let lines = report.versions.iter().enumerate().map(|(place, version)| {
+            let points =
+                over(report, |second| second.versions.get(&version.name).map(|(answers, _)| *answers as f64));
+            line(&version.name, ROLES[place % ROLES.len()], Shape::Line, points)
+        });
+        charts.push(chart("versions", "Answers by version", "", Unit::RequestsPerSecond, lines.collect()));
+    }
+    charts
+}
+
+fn latency(report: &LoadReport) -> Section {
+    let side = |(place, series)| {
+        let series: &Series = series;
+        Side { name: series.name.clone(), role: ROLES[place % ROLES.len()], series }
+    };
+    let versions: Vec<Side<'_>> = report.versions.iter().enumerate().map(side).collect();
+    let all = [Side { name: "all requests".into(), role: Role::Baseline, series: &report.total }];
+    let sides = if versions.len() > 1 { &versions[..] } else { &all[..] };
+    let mut blocks = vec![
+        Block::Chart(percentiles::distribution(sides)),
+        Block::Table(percentiles::both_counts(&report.total)),
+    ];
+    if versions.len() > 1 {
+        blocks.push(Block::Table(percentiles::table(&versions)));
+    }
+    section("Latency", &report.explanation, blocks)
+}
+
+fn answers(report: &LoadReport) -> Section {
+    let mut blocks = Vec::new();
+    if report.targets.len() > 1 {
+        blocks.push(figures(&report.target_table()));
+    }
+    if !report.versions.is_empty() {
+        blocks.push(figures(&report.version_table()));
+    }
+    let mut statuses = Table::with_heads("Statuses", ["status", "answers"]).figures([1]);
+    for (status, answers) in &report.total.statuses {
+        statuses.row([status.clone().into(), Unit::Count.text(*answers as f64).into()]);
+    }
+    blocks.push(Block::Table(statuses));
+    if !report.total.errors.is_empty() {
+        blocks.push(figures(&report.error_table()));
+    }
+    if !report.exemplars.is_empty() {
+        let heads = ["at", "latency", "status", "version", "trace"];
+        let mut table = Table::with_heads("Requests worth looking at", heads).figures([0, 1]);
+        for one in &report.exemplars {
+            let ended = one.status.map(|status| status.to_string());
+            let ended = ended.or_else(|| one.error.map(|error| error.name().to_owned())).unwrap_or_default();
+            table.row([
+                Unit::Seconds.text(one.at_s).into(),
+                Unit::Milliseconds.text(one.latency_ms).into(),
+                ended.into(),
+                one.version.clone().unwrap_or_default().into(),
+                one.trace_id.clone().unwrap_or_default().into(),
+            ]);
+        }
+        blocks.push(Block::Table(table));
+    }
+    section("Answers", "", blocks)
+}
+
+/// A table of the load generator.
+fn figures(figures: &Figures) -> Block {
+    let heads = figures.columns.iter().map(ToString::to_string).collect();
+    let mut table = Table { heads, ..Table::facts(figures.title) }.figures(1..figures.columns.len());
+    for row in &figures.rows {
+        table.rows.push(row.cells.iter().map(|cell| cell.clone().into()).collect());
+    }
+    Block::Table(table)
+}
+
+fn measures(report: &LoadReport) -> Vec<Measure> {
+    let measure = |group: &str, name: &str, value: f64, unit, better| Measure {
+        group: group.into(),
+        name: name.into(),
+        value: Some(value).filter(|value| value.is_finite()),
+        unit,
+        better,
+    };
+    let corrected = &report.total.corrected;
+    let latency = |name, millis| measure("Latency", name, millis, Unit::Milliseconds, Better::Lower);
+    vec![
+        measure("Load", "planned", report.planned_per_s, Unit::RequestsPerSecond, Better::Neither),
+        measure("Load", "answered well", report.ok_per_s, Unit::RequestsPerSecond, Better::Higher),
+        measure("Load", "not answered well", report.error_rate() * 100.0, Unit::Percent, Better::Lower),
+        latency("p50", corrected.p50),
+        latency("p90", corrected.p90),
+        latency("p99", corrected.p99),
+        latency("p99.9", corrected.p999),
+        latency("max", corrected.max),
+    ]
+}
