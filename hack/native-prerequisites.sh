@@ -5,7 +5,7 @@
 #   hack/native-prerequisites.sh           lists what is missing, asks, installs
 #   hack/native-prerequisites.sh --yes     does not ask (also with CI=true)
 #   hack/native-prerequisites.sh --check   only lists; exit 1 when something is missing
-#   hack/native-prerequisites.sh --tests   also what only the tests need (a Postgres server)
+#   hack/native-prerequisites.sh --tests   also what only the tests need (a Postgres server, a browser)
 set -euo pipefail
 
 yes=false check=false tests=false
@@ -52,6 +52,9 @@ file /usr/include/zlib.h zlib1g-dev "builds the Kafka client of the services"
 
 if $tests && ! has initdb && ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
   add postgresql "tests of the services against a real database"
+fi
+if $tests && ! has chromium && ! has google-chrome; then
+  add chromium "tests of the reports in a real browser"
 fi
 
 if [ ${#missing[@]} -eq 0 ]; then

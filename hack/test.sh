@@ -21,8 +21,8 @@ cargo clippy --release --locked --workspace --all-targets -- -D warnings
 part 'Programs and images'
 $out/kubectl-kubsets --yes images build
 programs=$($out/kubectl-kubsets internal programs)
-# a database that is missing is a failure here, not a skipped test
-export KUBSETS_REQUIRE_POSTGRES=1
+# a database or a browser that is missing is a failure here, not a skipped test
+export KUBSETS_REQUIRE_POSTGRES=1 KUBSETS_REQUIRE_BROWSER=1
 export KUBSETS_HELM=$programs/helm KUBSETS_KUBECTL=$programs/kubectl
 part 'Unit and command line tests'
 status=0

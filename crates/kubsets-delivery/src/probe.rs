@@ -68,7 +68,7 @@ impl Prober {
         };
         match timeout(LIMIT, self.client.request(request)).await {
             Err(_) => silence(format!("no answer within {LIMIT:?}")),
-            Ok(Err(error)) => silence(chain(&error)),
+            Ok(Err(error)) => silence(kubsets_kube::with_causes(&error)),
             Ok(Ok(response)) => {
                 let (parts, body) = response.into_parts();
                 // The body is read so that the connection can be used again.
@@ -144,16 +144,6 @@ fn silence(words: String) -> Answer {
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        words = format!("{words}: {inner}");
-        cause = inner.source();
-    }
-    words
 }
 
 /// Probes in a row that show with 99.9 % that a side with this share of traffic is out.

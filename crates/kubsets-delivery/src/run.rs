@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kubsets_kube::Access;
+use kubsets_kube::{Access, with_causes};
 use kubsets_load::{Generator, LoadSpec, Running, Schedule, Target};
 use kubsets_undo::canonical::hash;
 use kubsets_undo::object::read;
@@ -77,7 +77,7 @@ async fn execute(
         Ok(load) => load,
         Err(error) => {
             keeper.close().await?;
-            return Err(StageError::Load(chain(&error)));
+            return Err(StageError::Load(with_causes(&error)));
         }
     };
     let machine = Machine::new(plan, &stage, load.ticks(), events, cancel, keeper.lock_state())?;
@@ -134,16 +134,6 @@ async fn keep_report(load: Running, plan: &Plan, state: &StateDir, events: &Even
         }
         Err(error) => events.emit(RunEvent::Warning { message: error.to_string() }),
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        words = format!("{words}: {inner}");
-        cause = inner.source();
-    }
-    words
 }
 
 /// A run that ended before its machine began.

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kubsets_kube::{Access, Forward, ForwardTarget, ObjectRef};
+use kubsets_kube::{Access, Forward, ForwardTarget, ObjectRef, with_causes};
 use kubsets_lab::operation::Target;
 use kubsets_lab::plan::{Plan, PlannedStep};
 use kubsets_lab::{Bindings, FailureEvidence, Operation, Requirement};
@@ -134,19 +134,19 @@ impl Stage for ClusterStage<'_> {
     }
 
     async fn begin(&self) -> Result<Option<watch::Receiver<LockState>>, StepError> {
-        if self.release.is_some() {
-            // The canary has a Lease, a journal and a watchdog of its own, under the same name.
+        self.access.permit_labelled_namespace(&self.namespace).await.map_err(|error| cluster(&error))?;
+        if !change::is_in(self.plan) {
+            // A canary has a Lease, a journal and a watchdog of its own.
             return Ok(None);
         }
         let claim = Claim::lab(self.run.clone(), &self.plan.lab, &self.namespace);
-        self.access.permit_labelled_namespace(&self.namespace).await.map_err(|error| cluster(&error))?;
         let progress = Arc::new(Teller(self.events.clone()));
         let keeper =
             Keeper::begin(&self.access, self.state, claim, progress).await.map_err(|e| refused(&e))?;
         let lock = keeper.lock_state();
-        let targets = change::targets(self.plan, &self.namespace);
         let mut place = self.keeper.lock().await;
         let keeper = place.insert(keeper);
+        let targets = change::targets(self.plan, &self.namespace);
         if !targets.is_empty() {
             self.events.doing("starting the watchdog, which undoes everything when this command dies");
             let lifetime = (self.plan.longest_seconds * 2.0) as u64 + SPARE_SECONDS;
@@ -216,28 +216,14 @@ impl Progress for Teller {
 }
 
 fn cluster(error: &dyn std::error::Error) -> StepError {
-    StepError::Cluster(chain(error))
+    StepError::Cluster(with_causes(error))
 }
 
 fn refused(error: &KeeperError) -> StepError {
     match error {
         KeeperError::Outside(_) | KeeperError::Secret(_) | KeeperError::Unplanned(_) => {
-            StepError::Invalid(chain(error))
+            StepError::Invalid(with_causes(error))
         }
-        other => StepError::Cluster(chain(other)),
+        other => StepError::Cluster(with_causes(other)),
     }
-}
-
-/// An error with its causes, in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let text = inner.to_string();
-        if !words.contains(&text) {
-            words = format!("{words}: {text}");
-        }
-        cause = inner.source();
-    }
-    words
 }

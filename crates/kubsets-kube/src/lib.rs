@@ -6,6 +6,7 @@
 
 mod access;
 mod apply;
+mod causes;
 mod error;
 mod exec;
 mod forward;
@@ -20,6 +21,7 @@ mod wait;
 
 pub use access::{Access, AccessError, AccessOptions, Facts};
 pub use apply::{Applied, Applier, ApplyOptions, Change, ParseError, parse_documents};
+pub use causes::with_causes;
 pub use error::{ApiError, ApiErrorKind, During, Hint, is_conflict, is_exists, is_not_found};
 pub use exec::{ExecError, ExecOutput, exec};
 pub use forward::{Forward, ForwardError, ForwardTarget};

@@ -38,6 +38,22 @@ pub async fn journals(access: &Access, kind: Kind) -> Result<Vec<Journal>, ApiEr
     Ok(journals)
 }
 
+/// Removes Leases of a kind of run that guard nothing: their drivers died before they changed anything.
+/// Gives the names of the runs.
+///
+/// # Errors
+/// [`ApiError`] when the cluster refuses.
+pub async fn sweep(access: &Access, kind: Kind) -> Result<Vec<String>, ApiError> {
+    let mut swept = Vec::new();
+    for lease in Lease::list(access, Some(kind)).await? {
+        if lease.is_leftover(access).await? {
+            release(access, &lease.reference()).await?;
+            swept.extend(lease.run().map(str::to_owned));
+        }
+    }
+    Ok(swept)
+}
+
 /// How a request to abort ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AbortEnd {

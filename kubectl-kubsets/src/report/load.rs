@@ -114,9 +114,14 @@ fn timeline(report: &LoadReport) -> Timeline {
     }
 }
 
-/// A figure of each second, told at its end.
+/// A figure of each second, told at its end; the empty seconds after the last answer are left out.
 fn over(report: &LoadReport, value: impl Fn(&Second) -> Option<f64>) -> Vec<(f64, Option<f64>)> {
-    report.seconds.iter().map(|second| (second.second as f64 + 1.0, value(second))).collect()
+    let busy = |second: &Second| {
+        second.planned + second.ok + second.failed + second.timed_out + second.never_sent + second.in_flight
+            > 0
+    };
+    let seconds = report.seconds.iter().rposition(busy).map_or(0, |last| last + 1);
+    report.seconds[..seconds].iter().map(|second| (second.second as f64 + 1.0, value(second))).collect()
 }
 
 fn charts(report: &LoadReport) -> Vec<Chart> {
@@ -220,7 +225,9 @@ fn answers(report: &LoadReport) -> Section {
 /// A table of the load generator.
 fn figures(figures: &Figures) -> Block {
     let heads = figures.columns.iter().map(ToString::to_string).collect();
-    let mut table = Table { heads, ..Table::facts(figures.title) }.figures(1..figures.columns.len());
+    let title = sentence(figures.title);
+    let mut table =
+        Table { heads, ..Table::facts(title.trim_end_matches('.')) }.figures(1..figures.columns.len());
     for row in &figures.rows {
         table.rows.push(row.cells.iter().map(|cell| cell.clone().into()).collect());
     }

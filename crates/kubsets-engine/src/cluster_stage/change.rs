@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use kube::api::DeleteParams;
-use kubsets_kube::{ApiError, Condition, During, ObjectRef, WaitError, wait_for, wait_for_rollout};
+use kubsets_kube::{
+    ApiError, Condition, During, ObjectRef, WaitError, wait_for, wait_for_rollout, with_causes,
+};
 use kubsets_lab::Operation;
 use kubsets_lab::operation::{Apply, Delete, Patch, Scale, Target};
 use kubsets_lab::plan::Plan;
 use kubsets_undo::{Entry, Remedy, object};
 use serde_json::{Value, json};
 
-use super::{ClusterStage, chain, cluster, pod, refused};
+use super::{ClusterStage, cluster, pod, refused};
 use crate::stage::StepError;
 
 /// Fields of a manifest that are not content of their own.
@@ -138,7 +140,7 @@ impl ClusterStage<'_> {
         self.remove(&target, delete).await.map_err(|error| cluster(&error))?;
         object::wait_gone(&self.access, &target, timeout)
             .await
-            .map_err(|error| StepError::Timeout(chain(&error)))?;
+            .map_err(|error| StepError::Timeout(with_causes(&error)))?;
         self.events.object("removed", &target);
         Ok(json!({"object": target.to_string(), "summary": target.to_string()}))
     }
@@ -209,6 +211,21 @@ impl ClusterStage<'_> {
     }
 }
 
+/// Whether a plan changes anything by itself; what its canaries change is theirs.
+pub(super) fn is_in(plan: &Plan) -> bool {
+    plan.steps.iter().any(|step| {
+        matches!(
+            step.operation,
+            Operation::Apply(_)
+                | Operation::Patch(_)
+                | Operation::Delete(_)
+                | Operation::Scale(_)
+                | Operation::Rollout(_)
+                | Operation::Fault(_)
+        )
+    })
+}
+
 /// What the undo of a plan may touch.
 pub(super) fn targets(plan: &Plan, namespace: &str) -> Vec<kubsets_undo::Target> {
     let of = |target: &Target| {
@@ -249,7 +266,7 @@ pub(super) fn targets(plan: &Plan, namespace: &str) -> Vec<kubsets_undo::Target>
 fn not_there(error: &WaitError) -> StepError {
     match error {
         WaitError::Timeout { .. } => StepError::Failed(error.to_string()),
-        WaitError::Api(_) => StepError::Cluster(chain(error)),
+        WaitError::Api(_) => StepError::Cluster(with_causes(error)),
     }
 }
 

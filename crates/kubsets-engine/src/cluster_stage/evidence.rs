@@ -2,10 +2,10 @@
 
 use k8s_openapi::api::core::v1::Event;
 use kube::api::{Api, ListParams};
-use kubsets_kube::{LogOptions, diagnose};
+use kubsets_kube::{LogOptions, diagnose, with_causes};
 use kubsets_lab::FailureEvidence;
 
-use super::{ClusterStage, chain, pod};
+use super::{ClusterStage, pod};
 
 /// Characters of one piece of evidence.
 const LONGEST: usize = 16 * 1024;
@@ -27,7 +27,8 @@ impl ClusterStage<'_> {
     }
 
     async fn tails(&self, selector: &str, tail: u32) -> Result<String, String> {
-        let pods = pod::find(&self.access, &self.namespace, selector).await.map_err(|error| chain(&error))?;
+        let pods =
+            pod::find(&self.access, &self.namespace, selector).await.map_err(|error| with_causes(&error))?;
         let mut text = String::new();
         for one in &pods {
             let containers = one.spec.iter().flat_map(|spec| &spec.containers);
@@ -51,7 +52,7 @@ impl ClusterStage<'_> {
         let found = events
             .list(&ListParams::default().fields("type!=Normal"))
             .await
-            .map_err(|error| chain(&error))?;
+            .map_err(|error| with_causes(&error))?;
         let mut lines: Vec<(String, String)> = found
             .items
             .into_iter()
@@ -77,7 +78,7 @@ impl ClusterStage<'_> {
     }
 
     async fn pod_problems(&self) -> Result<String, String> {
-        let pods = pod::find(&self.access, &self.namespace, "").await.map_err(|error| chain(&error))?;
+        let pods = pod::find(&self.access, &self.namespace, "").await.map_err(|error| with_causes(&error))?;
         let line = |one: &k8s_openapi::api::core::v1::Pod| {
             let state = diagnose(one).map_or_else(|| "no problem".to_owned(), |problem| problem.to_string());
             format!("{}: {state}", pod::name(one))

@@ -1,5 +1,6 @@
 //! Single requests.
 
+use kubsets_kube::with_causes;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use hyper_util::rt::TokioExecutor;
 use kubsets_lab::operation::Http;
 use serde_json::{Value, json};
 
-use super::{ClusterStage, chain};
+use super::ClusterStage;
 use crate::stage::StepError;
 
 /// Largest body that is read.
@@ -48,7 +49,8 @@ impl Client {
         let request = request.body(Full::from(body)).map_err(|error| invalid(format!("{url}: {error}")))?;
         let began = Instant::now();
         let exchange = async {
-            let (head, body) = self.pool.request(request).await.map_err(|error| chain(&error))?.into_parts();
+            let (head, body) =
+                self.pool.request(request).await.map_err(|error| with_causes(&error))?.into_parts();
             let body = Limited::new(body, LARGEST_BODY).collect().await.map_err(|error| error.to_string())?;
             Ok::<_, String>((head, body.to_bytes()))
         };

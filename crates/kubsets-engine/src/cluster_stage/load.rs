@@ -1,5 +1,6 @@
 //! Load as a step, in the foreground or beside the next steps.
 
+use kubsets_kube::with_causes;
 use std::time::Duration;
 
 use kubsets_lab::operation::Load;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{ClusterStage, chain};
+use super::ClusterStage;
 use crate::event::{LabEvent, LabEvents, LoadTick};
 use crate::stage::StepError;
 
@@ -29,7 +30,8 @@ impl ClusterStage<'_> {
         let name = step.name.clone();
         let spec = spec(load, &base);
         let length = load.length();
-        let running = Generator::start(spec).await.map_err(|error| StepError::Invalid(chain(&error)))?;
+        let running =
+            Generator::start(spec).await.map_err(|error| StepError::Invalid(with_causes(&error)))?;
         let stop = CancellationToken::new();
         let work = watch(running, name.clone(), length, self.events.clone(), stop.clone());
         if !load.background {
@@ -103,7 +105,7 @@ async fn watch(
         }
     };
     let report = if early { running.stop().await } else { running.wait().await };
-    let report = report.map_err(|error| StepError::Cluster(chain(&error)))?;
+    let report = report.map_err(|error| StepError::Cluster(with_causes(&error)))?;
     for reason in &report.validity.reasons {
         events.emit(LabEvent::Warning { message: format!("load generator: {reason}") });
     }

@@ -2,14 +2,15 @@
 
 use k8s_openapi::api::core::v1::{Node, Service};
 use kube::api::{Api, ListParams};
+use kubsets_kube::with_causes;
 
-use super::{ClusterStage, chain};
+use super::ClusterStage;
 use crate::stage::StepError;
 
 impl ClusterStage<'_> {
     /// The address of a Service's node port on the first node.
     pub(super) async fn node_port(&self, service: &str) -> Result<String, StepError> {
-        let cluster = |error: kube::Error| StepError::Cluster(chain(&error));
+        let cluster = |error: kube::Error| StepError::Cluster(with_causes(&error));
         let services = Api::<Service>::namespaced(self.access.client(), &self.namespace);
         let found = services.get(service).await.map_err(cluster)?;
         let mut ports = found.spec.iter().flat_map(|spec| spec.ports.iter().flatten());

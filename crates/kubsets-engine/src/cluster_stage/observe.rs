@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use kubsets_kube::{ExecError, LogOptions};
+use kubsets_kube::{ExecError, LogOptions, with_causes};
 use kubsets_lab::operation::{Exec, Http, Logs, Query};
 use serde_json::{Value, json};
 
-use super::{ClusterStage, MONITORING, chain, cluster, pod};
+use super::{ClusterStage, MONITORING, cluster, pod};
 use crate::stage::StepError;
 
 /// Characters of output kept.
@@ -27,7 +27,7 @@ impl ClusterStage<'_> {
                 .await;
         let output = done.map_err(|error| match error {
             ExecError::Timeout { .. } => StepError::Timeout(error.to_string()),
-            other => StepError::Cluster(chain(&other)),
+            other => StepError::Cluster(with_causes(&other)),
         })?;
         if output.exit_code < 0 {
             return Err(StepError::Failed(format!(
@@ -52,7 +52,7 @@ impl ClusterStage<'_> {
 
     /// `count` of the lines that contain the text, and the last `lines` of them.
     pub(super) async fn logs(&self, logs: &Logs) -> Result<Value, StepError> {
-        let cluster = |error: kubsets_kube::ApiError| StepError::Cluster(chain(&error));
+        let cluster = |error: kubsets_kube::ApiError| StepError::Cluster(with_causes(&error));
         let pods = pod::find(&self.access, &self.namespace, &logs.pods).await.map_err(cluster)?;
         let options = LogOptions {
             container: Some(logs.container.clone()),

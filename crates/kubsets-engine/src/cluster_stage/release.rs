@@ -1,10 +1,11 @@
 //! A canary as a step.
 
 use kubsets_delivery::{CanarySpec, Plan, RunVerdict};
+use kubsets_kube::with_causes;
 use serde_json::Value;
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::{ClusterStage, chain, cluster};
+use super::{ClusterStage, cluster};
 use crate::event::LabEvent;
 use crate::outcome::Comparison;
 use crate::stage::StepError;
@@ -34,7 +35,7 @@ impl ClusterStage<'_> {
     async fn plan_canary(&self, mut spec: CanarySpec) -> Result<Plan, StepError> {
         spec.load.url.get_or_insert_with(|| self.gateway.clone());
         let plan = kubsets_delivery::plan(&self.access, spec).await;
-        plan.map_err(|error| StepError::Unavailable(chain(&error)))
+        plan.map_err(|error| StepError::Unavailable(with_causes(&error)))
     }
 
     /// Brings back what was there before the promotions of this lab, the last one first.

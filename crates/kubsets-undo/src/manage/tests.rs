@@ -118,3 +118,21 @@ async fn nothing_to_undo_is_said() {
     let error = Orphan::adopt(&api.access(), &state, Kind::Lab, Some(&run)).await.unwrap_err();
     assert_eq!(error.to_string(), "no run 261120-120000-abcd on record or in the cluster");
 }
+
+#[tokio::test]
+async fn leases_that_guard_nothing_are_swept() {
+    let api = FakeApi::default();
+    let journal = seed(&api);
+    let early = Claim::lab(RunId::generate(), "chaos/pod-kill", "shop");
+    let living = Claim::lab(RunId::generate(), "gateway/retries", "shop");
+    api.put_lease(&early, LONG_AGO);
+    api.put_lease(&living, &crate::lease::micro_time());
+    let access = api.access();
+    assert_eq!(sweep(&access, Kind::Canary).await.unwrap(), Vec::<String>::new());
+    assert_eq!(sweep(&access, Kind::Lab).await.unwrap(), [early.run.to_string()]);
+    let left = Lease::list(&access, Some(Kind::Lab)).await.unwrap();
+    let runs: Vec<_> = left.iter().filter_map(Lease::run).collect();
+    assert!(
+        runs.len() == 2 && runs.contains(&journal.claim.run.as_str()) && runs.contains(&living.run.as_str())
+    );
+}

@@ -30,8 +30,14 @@ pub(super) async fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
     app.ui.message(access.facts().to_string());
     let left = journals(&access, Kind::Lab).await?.into_iter().map(|journal| journal.claim.run);
     let left: Vec<RunId> = left.filter(|run| args.run.as_ref().is_none_or(|wanted| wanted == run)).collect();
+    let swept = kubsets_undo::manage::sweep(&access, Kind::Lab).await?;
+    for run in &swept {
+        app.ui.message(format!("run {run} had changed nothing yet: its Lease is removed"));
+    }
     if left.is_empty() {
-        app.ui.message("nothing is left of any run");
+        if swept.is_empty() {
+            app.ui.message("nothing is left of any run");
+        }
         return Ok(ExitCode::Success);
     }
     app.ui.confirm(Risk::Moderate, &format!("undo what is left of {} runs", left.len()))?;
