@@ -116,13 +116,17 @@ fn steps(plugin: &Plugin, lab: &str) -> anyhow::Result<usize> {
     plan["steps"].as_array().map(Vec::len).context("a plan has steps")
 }
 
-/// Kills labs in every step; each time the cluster, or `lab clean`, brings everything back. A canary is one
-/// step of the engine that has steps of its own.
+/// Kills a lab in every step; each time the cluster, or `lab clean`, brings everything back.
 pub(crate) fn killed_in_each_step(plugin: &Plugin) -> anyhow::Result<()> {
     let lab = "storage/backup-restore";
     for step in 1..=steps(plugin, lab)? {
         killed_at(plugin, &[lab], &format!("step {step}:"))?;
     }
+    Ok(())
+}
+
+/// A canary is one step of the engine that has steps of its own: kills every canary lab in them.
+pub(crate) fn canaries_killed(plugin: &Plugin) -> anyhow::Result<()> {
     for step in 1..=5 {
         killed_at(plugin, &["canary/good-release", "--set", "version=0.4.0"], &format!("step {step} of 5:"))?;
     }

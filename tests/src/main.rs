@@ -54,6 +54,7 @@ const STEPS: &[Step] = &[
     extended("every canary is a lab", labs::longer_canaries),
     step("a lab of one's own runs", labs::written_by_a_stranger),
     extended("a lab that is killed in any step is undone", labs::killed_in_each_step),
+    extended("a canary lab that is killed in any step is undone", labs::canaries_killed),
     extended("ten bad releases are found in time", canary::ten_bad),
     extended("twenty good releases are not refused", canary::twenty_good),
     step("a node joins and leaves", cluster::nodes),
