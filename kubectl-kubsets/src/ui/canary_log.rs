@@ -91,17 +91,21 @@ pub(super) fn line(event: &RunEvent) -> Option<(Tone, String)> {
 fn tick_line(tick: &TickEvent) -> String {
     let rate = |requests: u64, failed: u64| if requests == 0 { 0.0 } else { failed as f64 / requests as f64 };
     let share = tick.share.as_ref().map(|share| format!(", {}", share_text(share))).unwrap_or_default();
+    let evidence = if tick.judged {
+        format!(
+            "; FAIL {:.1} of {:.0}, PASS {:.1} of {:.0}",
+            tick.fail_evidence, tick.fail_needed, tick.pass_evidence, tick.pass_needed
+        )
+    } else {
+        String::new()
+    };
     format!(
-        "{} % target{share}; stable {}/s {} errors, canary {}/s {} errors; FAIL {:.1} of {:.0}, PASS {:.1} of {:.0}",
+        "{} % target{share}; stable {}/s {} errors, canary {}/s {} errors{evidence}",
         tick.percent,
         tick.stable.requests,
         percent(rate(tick.stable.requests, tick.stable.failed)),
         tick.canary.requests,
         percent(rate(tick.canary.requests, tick.canary.failed)),
-        tick.fail_evidence,
-        tick.fail_needed,
-        tick.pass_evidence,
-        tick.pass_needed,
     )
 }
 

@@ -65,8 +65,10 @@ impl CanaryView {
         self.percent = tick.percent;
         self.stable.add(sample(&tick.stable));
         self.canary.add(sample(&tick.canary));
-        self.fail = Gauge { value: tick.fail_evidence, needed: tick.fail_needed };
-        self.pass = Gauge { value: tick.pass_evidence, needed: tick.pass_needed };
+        // Seconds that are not judged, those of the way back too, leave the evidence as it was.
+        let keep = |gauge: Gauge, value| if tick.judged { value } else { gauge.value };
+        self.fail = Gauge { value: keep(self.fail, tick.fail_evidence), needed: tick.fail_needed };
+        self.pass = Gauge { value: keep(self.pass, tick.pass_evidence), needed: tick.pass_needed };
         if let Some(share) = &tick.share {
             self.share = Some(Share {
                 percent: share.percent,

@@ -105,6 +105,21 @@ fn screen(view: &CanaryView, width: u16, height: u16, look: Look) -> String {
 }
 
 #[test]
+fn evidence_stays_on_the_way_back() {
+    let mut view = view();
+    let evidence = |view: &CanaryView| {
+        let screen = screen(view, 80, 24, PLAIN);
+        let lines = screen.lines().filter(|line| line.contains("FAIL canary") || line.contains("PASS under"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let before = evidence(&view);
+    let unjudged = TickEvent { fail_needed: 100.0, pass_needed: 20.0, ..TickEvent::default() };
+    view.update(&at(74.0, RunEvent::Tick(Box::new(unjudged))));
+    assert_eq!(before.len(), 2);
+    assert_eq!(evidence(&view), before);
+}
+
+#[test]
 fn a_small_terminal() {
     insta::assert_snapshot!(screen(&view(), 80, 24, PLAIN));
 }
