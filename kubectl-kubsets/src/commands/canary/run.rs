@@ -91,7 +91,12 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         .into());
     };
     let Some(mut outcome) = record::outcome(&state, &plan.run)? else {
-        return Err(Failure::new(ExitCode::from_number(ended.exit_code), ended.reason).into());
+        // Without an outcome on record there is no success to tell.
+        let code = match ExitCode::from_number(ended.exit_code) {
+            ExitCode::Success => ExitCode::Cluster,
+            code => code,
+        };
+        return Err(Failure::new(code, format!("the canary came to no outcome: {}", ended.reason)).into());
     };
     if args.release.names_a_lab() {
         outcome.expectations = ended.expectations;
