@@ -15,7 +15,8 @@ part() { printf '\n== %s (at %d s)\n' "$1" $((SECONDS - began)); }
 part 'Format'
 cargo fmt --all --check
 part 'Build'
-cargo build --release --locked --workspace --bins
+# programs and tests together keep all cores busy
+cargo build --release --locked --workspace --bins --tests
 part 'Lints'
 cargo clippy --release --locked --workspace --all-targets -- -D warnings
 part 'Programs and images'

@@ -83,7 +83,7 @@ fn roll_back(plugin: &Plugin) -> anyhow::Result<Value> {
 }
 
 pub(crate) fn good(plugin: &Plugin) -> anyhow::Result<()> {
-    let outcome = promote(plugin, &["good-release", "--weights", "10,25,50"])?;
+    let outcome = promote(plugin, &["good-release", "--weights", "10,50"])?;
     let now = version(plugin)?;
     ensure!(outcome["canaryVersion"] == now.as_str(), "the stable version is {now}: {outcome:#}");
     Ok(())

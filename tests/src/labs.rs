@@ -79,7 +79,7 @@ pub(crate) fn pod_kill(plugin: &Plugin) -> anyhow::Result<()> {
 }
 
 pub(crate) fn autoscaling(plugin: &Plugin) -> anyhow::Result<()> {
-    pass(plugin, "autoscaling/hpa-cpu")
+    pass_with(plugin, "autoscaling/hpa-cpu", &["--set", "window=50s"])
 }
 
 pub(crate) fn retries(plugin: &Plugin) -> anyhow::Result<()> {

@@ -75,6 +75,12 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if only.is_none()
+        && let Err(error) = plugin.start_afresh()
+    {
+        println!("{error:#}");
+        return ExitCode::FAILURE;
+    }
     let (mut passed, mut failed) = (0, 0);
     let mut times: Vec<(&str, Duration)> = Vec::new();
     for step in STEPS {

@@ -29,6 +29,16 @@ impl Plugin {
         Ok(plugin)
     }
 
+    /// Forgets the kubeconfig of an earlier run that did not come to its end.
+    pub(crate) fn start_afresh(&self) -> anyhow::Result<()> {
+        match std::fs::remove_file(self.kubeconfig()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).context("cannot remove the kubeconfig of an earlier run")
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The kubeconfig that the steps use.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.folder.join("kubeconfig")

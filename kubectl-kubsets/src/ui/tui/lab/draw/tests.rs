@@ -186,6 +186,7 @@ fn a_canary_brings_its_own_picture() {
     let side = |requests, failed| SideTick { requests, failed, ..SideTick::default() };
     let tick = TickEvent {
         percent: 10.0,
+        judged: true,
         stable: side(90, 0),
         canary: side(10, 3),
         fail_evidence: 12.0,
