@@ -8,13 +8,14 @@ mod lab;
 mod load;
 mod objects;
 mod percentiles;
+mod pieces;
 mod record;
 
 use std::path::Path;
 
 use anyhow::Context as _;
 use kubsets_kube::Access;
-use kubsets_report::{Axis, Block, Chart, Extent, Line, Role, Section, Shape, Story, Unit};
+use kubsets_report::Story;
 use kubsets_undo::{RunId, StateDir};
 
 use crate::ui::Printer;
@@ -68,32 +69,4 @@ pub(crate) async fn note_environment(ui: &Printer, access: &Access, state: &Stat
     if let Err(error) = state.write(run, ENVIRONMENT_FILE, &environment) {
         ui.warn(error.to_string());
     }
-}
-
-fn section(title: &str, intro: &str, blocks: Vec<Block>) -> Section {
-    Section { title: title.to_owned(), intro: intro.to_owned(), blocks }
-}
-
-/// A chart over the seconds of a run.
-fn chart(id: &str, title: &str, note: &str, unit: Unit, lines: Vec<Line>) -> Chart {
-    Chart {
-        id: id.to_owned(),
-        title: title.to_owned(),
-        note: note.to_owned(),
-        extent: Extent::Time,
-        axis: Axis { unit, ..Axis::default() },
-        lines,
-        limits: Vec::new(),
-    }
-}
-
-fn line(name: &str, role: Role, shape: Shape, points: Vec<(f64, Option<f64>)>) -> Line {
-    Line { name: name.to_owned(), role, shape, points, band: Vec::new() }
-}
-
-/// One sentence with a capital and a full stop.
-fn sentence(words: &str) -> String {
-    let mut letters = words.trim().trim_end_matches('.').chars();
-    let first: String = letters.next().map(|letter| letter.to_uppercase().collect()).unwrap_or_default();
-    format!("{first}{}.", letters.as_str())
 }

@@ -12,7 +12,7 @@ mod undo;
 
 use kubsets_report::{API_VERSION, Story};
 
-use super::{CanaryRecord, line, section};
+use super::CanaryRecord;
 
 pub(crate) use repeat::line as repeat_command;
 
@@ -24,7 +24,7 @@ pub(super) fn story(record: &CanaryRecord) -> Story {
         Some(traffic::section(record)),
         Some(latency::section(record)),
         undo::section(record),
-        Some(super::generator::section(record.load.as_ref())),
+        Some(super::generator::chapter(record.load.as_ref())),
         Some(plan::section(record)),
         Some(plan::environment(record)),
     ];

@@ -3,22 +3,20 @@
 use kubsets_load::LoadReport;
 use kubsets_report::{Block, Cell, Section, Table, Tone, Unit};
 
-pub(super) fn section(load: Option<&LoadReport>) -> Section {
+use super::pieces::{count, section};
+
+/// The chapter on the load generator; its report is absent where the run was cut off.
+pub(super) fn chapter(load: Option<&LoadReport>) -> Section {
     let blocks = match load {
         Some(load) => vec![Block::Table(accounting(load)), Block::Table(generator(load))],
         None => vec![Block::Text("The load generator left no report: the run did not end by itself.".into())],
     };
-    super::section(
-        "The load generator",
-        "Each planned request is in exactly one of the other numbers.",
-        blocks,
-    )
+    section("The load generator", "Each planned request is in exactly one of the other numbers.", blocks)
 }
 
 fn accounting(load: &LoadReport) -> Table {
     let accounting = &load.accounting;
     let mut table = Table::with_heads("Accounting", ["", "requests"]).figures([1]);
-    let count = |value: u64| Unit::Count.text(value as f64);
     let parts = [
         ("answered well", accounting.ok),
         ("failed", accounting.failed),

@@ -12,8 +12,6 @@ mod timeline;
 
 use kubsets_report::{API_VERSION, Story};
 
-use super::{line, section, sentence};
-
 pub(crate) use record::LabRun;
 
 /// Tells a lab run.

@@ -2,15 +2,15 @@
 
 use kubsets_load::{Accounting, LoadReport, Second, Series, Table as Figures};
 use kubsets_report::{
-    API_VERSION, Better, Block, Chart, Command, Lane, Mark, Measure, Number, Role, Scale, Section, Shape,
-    Span, Story, Table, Timeline, Tone, Unit, Verdict,
+    API_VERSION, Better, Block, Chart, Command, Lane, Measure, Number, Role, Section, Shape, Span, Story,
+    Table, Timeline, Tone, Unit, Verdict,
 };
 
+use super::generator;
 use super::percentiles::{self, Side};
-use super::{chart, generator, line, section, sentence};
-
-/// Roles of the versions that answered.
-const ROLES: [Role; 4] = [Role::Baseline, Role::Candidate, Role::Gain, Role::Other];
+use super::pieces::{
+    chart, count, filled, latency_chart, line, mark, measure, number, role_at, section, sentence,
+};
 
 /// Tells a load: its report, the thresholds that it crossed, and the command that repeats it.
 pub(crate) fn story(report: &LoadReport, crossed: &[String], repeat: String) -> Story {
@@ -29,7 +29,7 @@ pub(crate) fn story(report: &LoadReport, crossed: &[String], repeat: String) -> 
         numbers: numbers(report),
         commands: vec![Command { purpose: "Repeat it".into(), line: repeat }],
         timeline: timeline(report),
-        sections: vec![latency(report), answers(report), generator::section(Some(report))],
+        sections: vec![latency(report), answers(report), generator::chapter(Some(report))],
         measures: measures(report),
     }
 }
@@ -51,14 +51,11 @@ fn reason(report: &LoadReport, crossed: &[String]) -> String {
         return crossed.join("; ");
     }
     let Accounting { planned, ok, .. } = report.accounting;
-    let count = |value: u64| Unit::Count.text(value as f64);
     let p99 = report.total.corrected.text(report.total.corrected.p99);
     format!("{} of {} requests were answered well, 99 % of them within {p99}", count(ok), count(planned))
 }
 
 fn numbers(report: &LoadReport) -> Vec<Number> {
-    let number =
-        |label: &str, value: String, note: String, tone| Number { label: label.into(), value, note, tone };
     let (both, errors) = (&report.total, report.error_rate() * 100.0);
     let lost = report.accounting.planned.saturating_sub(report.accounting.ok);
     let latency = |label: &str, corrected: f64, uncorrected: f64| {
@@ -87,10 +84,9 @@ fn numbers(report: &LoadReport) -> Vec<Number> {
 
 fn timeline(report: &LoadReport) -> Timeline {
     let disturbed = report.seconds.iter().filter(|second| second.disturbed);
-    let marks = disturbed.map(|second| Mark {
-        at: second.second as f64 + 1.0,
-        label: format!("the generator stood still for {}", Unit::Milliseconds.text(second.lag_ms)),
-        tone: Tone::Warn,
+    let marks = disturbed.map(|second| {
+        let label = format!("the generator stood still for {}", Unit::Milliseconds.text(second.lag_ms));
+        mark(second.second as f64 + 1.0, label, Tone::Warn)
     });
     let generator = Lane { name: "generator".into(), spans: Vec::new(), marks: marks.collect() };
     let span = |from: f64, to: f64, label: &str, detail: &str| Span {
@@ -109,7 +105,7 @@ fn timeline(report: &LoadReport) -> Timeline {
     Timeline {
         seconds: report.elapsed_s.max(report.seconds.len() as f64),
         turns: Vec::new(),
-        lanes: lanes.into_iter().filter(|lane| !lane.spans.is_empty() || !lane.marks.is_empty()).collect(),
+        lanes: filled(lanes),
         charts: charts(report),
     }
 }
@@ -125,20 +121,20 @@ fn over(report: &LoadReport, value: impl Fn(&Second) -> Option<f64>) -> Vec<(f64
 }
 
 fn charts(report: &LoadReport) -> Vec<Chart> {
-    let count = |role, shape, name: &str, value: fn(&Second) -> u64| {
+    let requests = |role, shape, name: &str, value: fn(&Second) -> u64| {
         line(name, role, shape, over(report, |second| Some(value(second) as f64)))
     };
     let millis = |role, name: &str, value: fn(&Second) -> Option<f64>| {
         line(name, role, Shape::Line, over(report, value))
     };
     let answers = vec![
-        count(Role::Wanted, Shape::Line, "planned", |second| second.planned),
-        count(Role::Baseline, Shape::Line, "answered well", |second| second.ok),
+        requests(Role::Wanted, Shape::Line, "planned", |second| second.planned),
+        requests(Role::Baseline, Shape::Line, "answered well", |second| second.ok),
     ];
     let lost = vec![
-        count(Role::Harm, Shape::Bars, "failed", |second| second.failed),
-        count(Role::Candidate, Shape::Bars, "timed out", |second| second.timed_out),
-        count(Role::Other, Shape::Bars, "never sent", |second| second.never_sent),
+        requests(Role::Harm, Shape::Bars, "failed", |second| second.failed),
+        requests(Role::Candidate, Shape::Bars, "timed out", |second| second.timed_out),
+        requests(Role::Other, Shape::Bars, "never sent", |second| second.never_sent),
     ];
     let latency = vec![
         millis(Role::Baseline, "median", |second| second.p50_ms),
@@ -146,23 +142,21 @@ fn charts(report: &LoadReport) -> Vec<Chart> {
         millis(Role::Other, "slowest", |second| second.max_ms),
     ];
     let waiting = vec![
-        count(Role::Baseline, Shape::Line, "under way", |second| second.in_flight),
-        count(Role::Harm, Shape::Line, "waiting for a connection", |second| second.queued),
+        requests(Role::Baseline, Shape::Line, "under way", |second| second.in_flight),
+        requests(Role::Harm, Shape::Line, "waiting for a connection", |second| second.queued),
     ];
     let note = "Of good answers in each second, from the planned instant of each request.";
-    let mut latency = chart("latency", "Latency", note, Unit::Milliseconds, latency);
-    latency.axis.scale = Scale::Log;
     let mut charts = vec![
         chart("answers", "Good answers", "", Unit::RequestsPerSecond, answers),
         chart("failed", "Not answered well in each second", "", Unit::Requests, lost),
-        latency,
+        latency_chart("latency", "Latency", note, latency),
         chart("waiting", "Unfinished at the end of each second", "", Unit::Requests, waiting),
     ];
     if report.versions.len() > 1 {
         let lines = report.versions.iter().enumerate().map(|(place, version)| {
             let points =
                 over(report, |second| second.versions.get(&version.name).map(|(answers, _)| *answers as f64));
-            line(&version.name, ROLES[place % ROLES.len()], Shape::Line, points)
+            line(&version.name, role_at(place), Shape::Line, points)
         });
         charts.push(chart("versions", "Answers by version", "", Unit::RequestsPerSecond, lines.collect()));
     }
@@ -172,7 +166,7 @@ fn charts(report: &LoadReport) -> Vec<Chart> {
 fn latency(report: &LoadReport) -> Section {
     let side = |(place, series)| {
         let series: &Series = series;
-        Side { name: series.name.clone(), role: ROLES[place % ROLES.len()], series }
+        Side { name: series.name.clone(), role: role_at(place), series }
     };
     let versions: Vec<Side<'_>> = report.versions.iter().enumerate().map(side).collect();
     let all = [Side { name: "all requests".into(), role: Role::Baseline, series: &report.total }];
@@ -197,7 +191,7 @@ fn answers(report: &LoadReport) -> Section {
     }
     let mut statuses = Table::with_heads("Statuses", ["status", "answers"]).figures([1]);
     for (status, answers) in &report.total.statuses {
-        statuses.row([status.clone().into(), Unit::Count.text(*answers as f64).into()]);
+        statuses.row([status.clone().into(), count(*answers).into()]);
     }
     blocks.push(Block::Table(statuses));
     if !report.total.errors.is_empty() {
@@ -235,19 +229,12 @@ fn figures(figures: &Figures) -> Block {
 }
 
 fn measures(report: &LoadReport) -> Vec<Measure> {
-    let measure = |group: &str, name: &str, value: f64, unit, better| Measure {
-        group: group.into(),
-        name: name.into(),
-        value: Some(value).filter(|value| value.is_finite()),
-        unit,
-        better,
-    };
     let corrected = &report.total.corrected;
-    let latency = |name, millis| measure("Latency", name, millis, Unit::Milliseconds, Better::Lower);
+    let latency = |name, millis| measure("Latency", name, Unit::Milliseconds, Better::Lower, Some(millis));
     vec![
-        measure("Load", "planned", report.planned_per_s, Unit::RequestsPerSecond, Better::Neither),
-        measure("Load", "answered well", report.ok_per_s, Unit::RequestsPerSecond, Better::Higher),
-        measure("Load", "not answered well", report.error_rate() * 100.0, Unit::Percent, Better::Lower),
+        measure("Load", "planned", Unit::RequestsPerSecond, Better::Neither, Some(report.planned_per_s)),
+        measure("Load", "answered well", Unit::RequestsPerSecond, Better::Higher, Some(report.ok_per_s)),
+        measure("Load", "not answered well", Unit::Percent, Better::Lower, Some(report.error_rate() * 100.0)),
         latency("p50", corrected.p50),
         latency("p90", corrected.p90),
         latency("p99", corrected.p99),

@@ -3,7 +3,7 @@
 use kubsets_load::{Percentiles, Series};
 use kubsets_report::{Axis, Chart, Extent, Role, Scale, Shape, Table, Unit};
 
-use super::line;
+use super::pieces::line;
 
 /// A series with its name and what it stands for.
 pub(super) struct Side<'a> {

@@ -4,8 +4,8 @@ use kubsets_delivery::TickEvent;
 use kubsets_judge::{Counts, Indicator};
 use kubsets_report::{Axis, Block, Chart, Extent, Limit, Role, Scale, Section, Shape, Table, Unit};
 
-use super::line;
 use crate::report::CanaryRecord;
+use crate::report::pieces::{self, count, line};
 
 const INTRO: &str = "Two e-processes watch the traffic second by second. Each is a bet against a hypothesis that \
 may be looked at all the time: its value 100 means that chance alone gets there in at most one of 100 runs.";
@@ -26,7 +26,7 @@ pub(super) fn section(record: &CanaryRecord) -> Section {
     );
     let mut blocks = vec![Block::Chart(fail), Block::Chart(pass)];
     blocks.extend(indicators(record).map(Block::Table));
-    super::section("Evidence over time", INTRO, blocks)
+    pieces::section("Evidence over time", INTRO, blocks)
 }
 
 fn chart(
@@ -79,7 +79,6 @@ fn name(indicator: Indicator) -> &'static str {
 }
 
 fn share(counts: Counts) -> String {
-    let count = |count: u64| Unit::Count.text(count as f64);
     format!("{} of {}", count(counts.bad), count(counts.n))
 }
 

@@ -3,8 +3,9 @@
 use kubsets_delivery::{Outcome, RunEvent, RunVerdict};
 use kubsets_report::{Block, Cell, Number, Section, Table, Tone, Unit, Verdict};
 
-use super::{latency, section};
-use crate::report::{CanaryRecord, sentence};
+use super::latency;
+use crate::report::CanaryRecord;
+use crate::report::pieces::{count, good_if, number, section, sentence};
 
 /// Exit code of a run without a verdict; a promotion has it when a step was gone past without one.
 const INCONCLUSIVE: u8 = 3;
@@ -77,18 +78,6 @@ pub(super) fn numbers(record: &CanaryRecord) -> Vec<Number> {
         numbers.extend(held(outcome));
     }
     numbers
-}
-
-fn number(label: &str, value: String, note: String, tone: Tone) -> Number {
-    Number { label: label.to_owned(), value, note, tone }
-}
-
-fn good_if(good: bool) -> Tone {
-    if good { Tone::Good } else { Tone::Bad }
-}
-
-fn count(value: u64) -> String {
-    Unit::Count.text(value as f64)
 }
 
 fn users(outcome: &Outcome) -> Number {

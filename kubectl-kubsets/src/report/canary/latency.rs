@@ -7,6 +7,7 @@ use kubsets_report::{Block, HeatColumn, HeatMap, Limit, Number, Role, Section, T
 use super::sides;
 use crate::report::CanaryRecord;
 use crate::report::percentiles::{self, Side};
+use crate::report::pieces;
 
 const INTRO: &str = "Counted from the planned instant of each request, so that waiting for a slow server is in it; \
 good answers, and requests without an answer as lower bounds.";
@@ -36,7 +37,7 @@ pub(super) fn section(record: &CanaryRecord) -> Section {
                 .into(),
         ));
     }
-    super::section("Latency", INTRO, blocks)
+    pieces::section("Latency", INTRO, blocks)
 }
 
 /// The versions that answered, with what they stand for: stable first.

@@ -4,24 +4,19 @@ use kubsets_report::{Better, Measure, Role, Unit};
 
 use super::latency;
 use crate::report::CanaryRecord;
+use crate::report::pieces::measure;
 
 pub(super) fn measures(record: &CanaryRecord) -> Vec<Measure> {
     [times(record), errors(record), latencies(record), evidence(record)].concat()
 }
 
 fn fact(group: &str, name: &str, unit: Unit, value: Option<f64>) -> Measure {
-    Measure {
-        group: group.to_owned(),
-        name: name.to_owned(),
-        value: value.filter(|value| value.is_finite()),
-        unit,
-        better: Better::Neither,
-    }
+    measure(group, name, unit, Better::Neither, value)
 }
 
 /// A number that should be low.
 fn cost(group: &str, name: &str, unit: Unit, value: Option<f64>) -> Measure {
-    Measure { better: Better::Lower, ..fact(group, name, unit, value) }
+    measure(group, name, unit, Better::Lower, value)
 }
 
 fn times(record: &CanaryRecord) -> Vec<Measure> {

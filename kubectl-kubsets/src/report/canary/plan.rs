@@ -4,6 +4,7 @@ use kubsets_delivery::{Action, OnInconclusive, Plan, WatchdogPolicy};
 use kubsets_report::{Block, Section, Table, Unit};
 
 use crate::report::CanaryRecord;
+use crate::report::pieces;
 
 pub(super) fn section(record: &CanaryRecord) -> Section {
     let plan = &record.plan;
@@ -13,7 +14,7 @@ pub(super) fn section(record: &CanaryRecord) -> Section {
         Block::Table(rules(plan)),
         Block::Table(objects(plan)),
     ];
-    super::section("The plan", &format!("What can go wrong at most: {}.", plan.blast_radius.summary), blocks)
+    pieces::section("The plan", &format!("What can go wrong at most: {}.", plan.blast_radius.summary), blocks)
 }
 
 fn steps(plan: &Plan) -> Table {
@@ -134,5 +135,5 @@ pub(super) fn environment(record: &CanaryRecord) -> Section {
     places.fact("driven from", driver);
     let mut blocks = vec![Block::Table(versions), Block::Table(places)];
     blocks.extend(plan.warnings.iter().map(|warning| Block::Text(format!("Warning of the plan: {warning}"))));
-    super::section("Versions and environment", "", blocks)
+    pieces::section("Versions and environment", "", blocks)
 }

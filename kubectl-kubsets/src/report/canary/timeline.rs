@@ -1,23 +1,20 @@
 //! What happened when.
 
 use kubsets_delivery::{RunEvent, TickEvent};
-use kubsets_report::{Band, Chart, Lane, Mark, Role, Scale, Shape, Span, Timeline, Tone, Unit};
+use kubsets_report::{Band, Chart, Lane, Mark, Role, Shape, Span, Timeline, Tone, Unit};
 
-use super::{line, sides};
-use crate::report::{CanaryRecord, chart};
+use super::sides;
+use crate::report::CanaryRecord;
+use crate::report::pieces::{chart, filled, latency_chart, line, mark};
 
 pub(super) fn timeline(record: &CanaryRecord) -> Timeline {
     let lanes = [phases(record), steps(record), objects(record), warnings(record)];
     Timeline {
         seconds: record.seconds(),
         turns: turns(record),
-        lanes: lanes.into_iter().filter(|lane| !lane.spans.is_empty() || !lane.marks.is_empty()).collect(),
+        lanes: filled(lanes),
         charts: vec![share(record), errors(record), answers(record), latency(record), pods(record)],
     }
-}
-
-fn mark(at: f64, label: impl Into<String>, tone: Tone) -> Mark {
-    Mark { at, label: label.into(), tone }
 }
 
 fn turns(record: &CanaryRecord) -> Vec<Mark> {
@@ -203,9 +200,7 @@ fn latency(record: &CanaryRecord) -> Chart {
     ];
     let note =
         "Of good answers, from the planned instant; with few requests in a second it is the slowest of them.";
-    let mut chart = chart("p99", "99th percentile in each second", note, Unit::Milliseconds, lines);
-    chart.axis.scale = Scale::Log;
-    chart
+    latency_chart("p99", "99th percentile in each second", note, lines)
 }
 
 fn pods(record: &CanaryRecord) -> Chart {

@@ -4,6 +4,7 @@ use kubsets_delivery::Outcome;
 use kubsets_report::{Block, Cell, Interval, Intervals, Section, Table, Tone, Unit};
 
 use crate::report::CanaryRecord;
+use crate::report::pieces::{self, count};
 
 const INTRO: &str = "The share is measured on the wire, by the version that each answer names, and not believed from \
 the weights of the route.";
@@ -22,11 +23,7 @@ pub(super) fn section(record: &CanaryRecord) -> Section {
     } else {
         blocks.push(Block::Text("The run has no outcome on record, so nothing was added up.".into()));
     }
-    super::section("Traffic", INTRO, blocks)
-}
-
-fn count(value: u64) -> String {
-    Unit::Count.text(value as f64)
+    pieces::section("Traffic", INTRO, blocks)
 }
 
 fn shares(outcome: &Outcome) -> Option<Intervals> {

@@ -3,7 +3,7 @@
 use kubsets_delivery::RunVerdict;
 use kubsets_report::{Block, Cell, Section, Table, Tone, Unit};
 
-use crate::report::{CanaryRecord, objects};
+use crate::report::{CanaryRecord, objects, pieces};
 
 /// None where nothing was undone or nothing is known of it.
 pub(super) fn section(record: &CanaryRecord) -> Option<Section> {
@@ -35,5 +35,9 @@ pub(super) fn section(record: &CanaryRecord) -> Option<Section> {
 }
 
 fn section_of(blocks: Vec<Block>) -> Section {
-    super::section("The way back", "Hashes are SHA-256 over the canonical form of what was compared.", blocks)
+    pieces::section(
+        "The way back",
+        "Hashes are SHA-256 over the canonical form of what was compared.",
+        blocks,
+    )
 }

@@ -3,8 +3,8 @@
 use kubsets_report::{Block, Chart, Extent, Lane, Section, Story, Tone};
 
 use super::record::CanaryStep;
-use super::section;
 use crate::report::canary as alone;
+use crate::report::pieces::{filled, section};
 
 /// Chapters that the lab has itself.
 const OF_THE_LAB: [&str; 2] = ["What the lab expects", "Versions and environment"];
@@ -53,8 +53,7 @@ pub(super) fn lanes(canary: &CanaryStep) -> Vec<Lane> {
     }
     turns.retain(|turn| turn.tone != Tone::Plain);
     lanes.push(Lane { name: "canary decision".to_owned(), spans: Vec::new(), marks: turns });
-    lanes.retain(|lane| !lane.spans.is_empty() || !lane.marks.is_empty());
-    lanes
+    filled(lanes)
 }
 
 /// Its charts over time.

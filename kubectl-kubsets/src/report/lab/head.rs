@@ -3,9 +3,10 @@
 use kubsets_engine::{LabEvent, Outcome, StepStatus, Verdict as Ending};
 use kubsets_report::{Command, Number, Tone, Unit, Verdict};
 
+use super::LabRun;
 use super::load::LoadSeen;
-use super::{LabRun, sentence};
 use crate::cli::AS_PLUGIN;
+use crate::report::pieces::{count, good_if, number, sentence};
 
 /// Loads whose numbers stand at the top.
 const LOADS_AT_TOP: usize = 2;
@@ -70,14 +71,6 @@ pub(super) fn numbers(run: &LabRun, loads: &[LoadSeen<'_>]) -> Vec<Number> {
     numbers
 }
 
-fn number(label: &str, value: String, note: String, tone: Tone) -> Number {
-    Number { label: label.to_owned(), value, note, tone }
-}
-
-fn good_if(good: bool) -> Tone {
-    if good { Tone::Good } else { Tone::Bad }
-}
-
 fn held(run: &LabRun, outcome: &Outcome) -> Number {
     let all = run.plan.expect.len();
     let checked = outcome.expectations.len();
@@ -96,7 +89,6 @@ fn traffic(load: &LoadSeen<'_>, several: bool) -> Vec<Number> {
     if planned == 0 {
         return Vec::new();
     }
-    let count = |value: u64| Unit::Count.text(value as f64);
     let failed = planned.saturating_sub(ok);
     let tone = if failed == 0 { Tone::Good } else { Tone::Plain };
     let note = format!("{} of {} requests not answered well", count(failed), count(planned));

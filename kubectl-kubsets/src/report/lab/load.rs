@@ -3,14 +3,11 @@
 use kubsets_engine::{LabEvent, LoadTick};
 use kubsets_lab::operation::Load;
 use kubsets_lab::{Condition, Operation};
-use kubsets_report::{Block, Cell, Chart, Role, Scale, Section, Shape, Table, Tone, Unit};
+use kubsets_report::{Block, Cell, Chart, Role, Section, Shape, Table, Tone, Unit};
 use serde_json::Value;
 
-use super::{LabRun, head, line};
-use crate::report::chart;
-
-/// Roles of several loads in one chart.
-const ROLES: [Role; 4] = [Role::Baseline, Role::Candidate, Role::Gain, Role::Other];
+use super::{LabRun, head};
+use crate::report::pieces::{chart, count, latency_chart, line, role_at, section as chapter};
 
 /// A load that was sent.
 pub(super) struct LoadSeen<'a> {
@@ -95,7 +92,7 @@ pub(super) fn charts(loads: &[LoadSeen<'_>], seconds: f64) -> Vec<Chart> {
 
 fn failed(loads: &[&LoadSeen<'_>], seconds: f64) -> Chart {
     let lines = loads.iter().enumerate().map(|(place, load)| {
-        let role = if loads.len() == 1 { Role::Harm } else { ROLES[place % ROLES.len()] };
+        let role = if loads.len() == 1 { Role::Harm } else { role_at(place) };
         line(load.name, role, Shape::Bars, by_second(load, seconds))
     });
     let note = "Errors, failed statuses, timeouts, and requests given up unsent.";
@@ -124,7 +121,7 @@ fn answers(loads: &[&LoadSeen<'_>]) -> Chart {
         }
         let name = if loads.len() == 1 { "good answers" } else { load.name };
         let ok = load.over(|tick| Some(tick.ok as f64));
-        lines.push(line(name, ROLES[place % ROLES.len()], Shape::Line, ok));
+        lines.push(line(name, role_at(place), Shape::Line, ok));
     }
     chart("answers", "Good answers", "", Unit::RequestsPerSecond, lines)
 }
@@ -137,9 +134,7 @@ fn latency(place: usize, load: &LoadSeen<'_>, several: bool) -> Chart {
     let title = if several { format!("Latency: {}", load.name) } else { "Latency".to_owned() };
     let note = "In each second, from the planned instant of each request.";
     let note = if place == 0 { note } else { "" };
-    let mut chart = chart(&format!("latency-{}", place + 1), &title, note, Unit::Milliseconds, lines);
-    chart.axis.scale = Scale::Log;
-    chart
+    latency_chart(&format!("latency-{}", place + 1), &title, note, lines)
 }
 
 /// The loads in numbers; none without one.
@@ -148,7 +143,7 @@ pub(super) fn section(loads: &[LoadSeen<'_>]) -> Option<Section> {
     (!blocks.is_empty()).then(|| {
         let intro = "Open loop: requests are sent at their planned instants, whatever the answers do. Each planned \
 request is answered well, failed, timed out or never sent.";
-        super::section("The load", intro, blocks)
+        chapter("The load", intro, blocks)
     })
 }
 
@@ -156,7 +151,6 @@ fn table(load: &LoadSeen<'_>) -> Table {
     let mut table = Table::facts(load.name);
     table.fact("ordered", load.ordered());
     let (planned, ok) = load.planned_and_ok();
-    let count = |value: u64| Unit::Count.text(value as f64);
     table.fact("answered well", format!("{} of {}", count(ok), count(planned)));
     if planned > 0 {
         table.fact("availability", head::availability(planned, ok));

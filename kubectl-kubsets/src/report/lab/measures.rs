@@ -4,15 +4,9 @@ use kubsets_report::{Better, Measure, Unit};
 
 use super::LabRun;
 use super::load::LoadSeen;
+use crate::report::pieces::measure;
 
 pub(super) fn measures(run: &LabRun, loads: &[LoadSeen<'_>]) -> Vec<Measure> {
-    let measure = |group: &str, name: &str, unit, better, value: Option<f64>| Measure {
-        group: group.to_owned(),
-        name: name.to_owned(),
-        value: value.filter(|value| value.is_finite()),
-        unit,
-        better,
-    };
     let outcome = run.outcome.as_ref();
     let held = outcome.map(|one| one.expectations.iter().filter(|one| one.held).count() as f64);
     let undo = outcome.and_then(|one| one.undo.as_ref());

@@ -3,8 +3,9 @@
 use kubsets_engine::{LabEvent, StepStatus, When};
 use kubsets_report::{Block, Cell, Section, Table, Tone, Unit};
 
-use super::{LabRun, section};
+use super::LabRun;
 use crate::report::objects;
+use crate::report::pieces::section;
 
 fn yes_or_no(held: bool) -> Cell {
     if held { Cell::new(Tone::Good, "yes") } else { Cell::new(Tone::Bad, "no") }

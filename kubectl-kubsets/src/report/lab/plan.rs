@@ -3,7 +3,8 @@
 use kubsets_engine::LabEvent;
 use kubsets_report::{Block, Section, Table, Unit};
 
-use super::{LabRun, section};
+use super::LabRun;
+use crate::report::pieces::section;
 
 pub(super) fn chapter(run: &LabRun) -> Section {
     let plan = &run.plan;

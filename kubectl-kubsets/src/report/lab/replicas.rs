@@ -5,7 +5,8 @@ use kubsets_lab::{Condition, Operation};
 use kubsets_report::{Axis, Chart, Extent, Line, Role, Shape, Unit};
 use serde_json::Value;
 
-use super::{LabRun, line};
+use super::LabRun;
+use crate::report::pieces::line;
 
 /// What was ordered, decided and seen; none where nobody said anything of pods.
 pub(super) fn chart(run: &LabRun) -> Option<Chart> {

@@ -6,6 +6,7 @@ use kubsets_report::{Lane, Mark, Span, Timeline, Tone};
 
 use super::load::{self, LoadSeen};
 use super::{LabRun, canary, replicas};
+use crate::report::pieces::{filled, mark};
 
 pub(super) fn timeline(run: &LabRun, loads: &[LoadSeen<'_>]) -> Timeline {
     let mut lanes = vec![phases(run), steps(run)];
@@ -15,16 +16,7 @@ pub(super) fn timeline(run: &LabRun, loads: &[LoadSeen<'_>]) -> Timeline {
     let mut charts = load::charts(loads, run.seconds());
     charts.extend(replicas::chart(run));
     charts.extend(run.canaries.iter().flat_map(canary::charts));
-    Timeline {
-        seconds: run.seconds(),
-        turns: turns(run),
-        lanes: lanes.into_iter().filter(|lane| !lane.spans.is_empty() || !lane.marks.is_empty()).collect(),
-        charts,
-    }
-}
-
-fn mark(at: f64, label: impl Into<String>, tone: Tone) -> Mark {
-    Mark { at, label: label.into(), tone }
+    Timeline { seconds: run.seconds(), turns: turns(run), lanes: filled(lanes), charts }
 }
 
 fn marks(name: &str, run: &LabRun, of: impl Fn(&LabEvent) -> Option<(String, Tone)>) -> Lane {
