@@ -17,6 +17,10 @@ prerequisites: ## Install the Debian packages that are missing (asks first; not 
 
 build: ## Build the plugin and the services
 	cargo build --release --locked --workspace --bins
+	@hack/static-services.sh $(OUT)
+
+$(PLUGIN):
+	cargo build --release --locked -p kubectl-kubsets
 
 install: build ## Put the plugin and its completion helper into BIN_DIR
 	install -d $(BIN_DIR)
@@ -31,25 +35,25 @@ demo: prerequisites build ## From nothing to two verdicts: cluster, stack, a goo
 native-up: prerequisites build ## A cluster of namespaces on this Linux host, as root
 	$(KUBSETS) cluster create --name $(NAME) --provider native
 
-kind-up: build ## A cluster by kind, where Docker runs
+kind-up: prerequisites build ## A cluster by kind, where Docker runs
 	$(KUBSETS) cluster create --name $(NAME) --provider kind
 
-deploy: ## The demo stack on the cluster NAME
+deploy: prerequisites build ## The demo stack on the cluster NAME
 	$(KUBSETS) up --name $(NAME)
 
-smoke: ## One order all the way through the stack
+smoke: | $(PLUGIN) ## One order all the way through the stack
 	$(KUBSETS) smoke
 
-status: ## Healthy, or what is wrong and where to look first
+status: | $(PLUGIN) ## Healthy, or what is wrong and where to look first
 	$(KUBSETS) status
 
-down: ## Remove the cluster NAME and everything that came with it
+down: | $(PLUGIN) ## Remove the cluster NAME and everything that came with it
 	$(KUBSETS) down --name $(NAME)
 
 clean: down ## Remove the cluster and what was built here (not the cache)
 	cargo clean
 
-lint: ## Format, lints, manifests
+lint: ## Format and lints
 	cargo fmt --all --check
 	cargo clippy --release --locked --workspace --all-targets -- -D warnings
 

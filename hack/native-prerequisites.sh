@@ -9,7 +9,7 @@
 set -euo pipefail
 
 yes=false check=false tests=false
-[ "${CI:-}" = true ] && yes=true
+case "${CI:-}" in true | 1) yes=true ;; esac
 for arg in "$@"; do
   case "$arg" in
     -y | --yes) yes=true ;;
