@@ -9,6 +9,7 @@
 mod canary;
 mod cluster;
 mod host;
+mod kubectl;
 mod labs;
 mod plugin;
 
@@ -37,6 +38,7 @@ const STEPS: &[Step] = &[
     step("up again changes nothing", cluster::up_again),
     step("the server takes every manifest", cluster::dry_run),
     step("kube-proxy reads its own elements back", cluster::proxy_reads_back),
+    step("kubectl calls and completes the plugin", kubectl::as_plugin),
     step("smoke follows one order", cluster::smoke),
     step("status is healthy", cluster::status),
     step("a good release is promoted", canary::good),

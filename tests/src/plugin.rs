@@ -106,6 +106,19 @@ impl Plugin {
         Ok(String::from_utf8(output.stdout)?)
     }
 
+    /// Runs kubectl with the plugin on its PATH, under the two names that kubectl looks for.
+    pub(crate) fn through_kubectl(&self, args: &[&str]) -> anyhow::Result<Output> {
+        let folder = PathBuf::from(self.empty_folder("bin")?);
+        for name in ["kubectl-kubsets", "kubectl_complete-kubsets"] {
+            std::os::unix::fs::symlink(&self.program, folder.join(name))?;
+        }
+        let mut path = folder.into_os_string();
+        path.push(":/usr/bin:/bin");
+        let mut command = Command::new(&self.kubectl);
+        command.args(args).env("KUBECONFIG", self.kubeconfig()).env("PATH", path);
+        command.env("KUBSETS_STATE", self.folder.join("state")).output().context("cannot start kubectl")
+    }
+
     /// Starts it with its messages on a pipe.
     pub(crate) fn start_reading(&self, args: &[&str]) -> anyhow::Result<Reading> {
         let mut child = self.command(args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
