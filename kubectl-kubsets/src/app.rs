@@ -69,7 +69,7 @@ impl App {
             namespace: self.global.namespace.clone(),
             request_timeout: self.global.request_timeout.unwrap_or(defaults.request_timeout),
             read_only: self.global.read_only,
-            allow_namespaces: Vec::new(),
+            allow_namespaces: self.global.allow_namespace.clone(),
         }
     }
 

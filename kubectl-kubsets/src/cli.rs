@@ -2,6 +2,7 @@
 
 mod examples;
 mod global;
+pub(crate) mod nature;
 pub(crate) mod values;
 pub(crate) mod words;
 
@@ -22,7 +23,7 @@ const HELP_TEMPLATE: &str =
 /// Last lines of the help text.
 const EXIT_CODES: &str = "\
 Exit codes: 0 pass, 1 verdict failed, 2 usage, 3 inconclusive, 4 skipped, 5 cluster or access,
-            6 timeout, 7 cleanup incomplete, 130 interrupted.";
+            6 timeout, 7 cleanup incomplete, 8 this machine, 130 interrupted.";
 
 /// A cluster, a demo stack, and labs with a verdict: canaries judged on real traffic, in one plugin.
 #[derive(Debug, Parser)]

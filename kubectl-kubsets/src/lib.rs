@@ -44,16 +44,24 @@ pub fn entry(args: &[OsString]) -> std::process::ExitCode {
     let usage_name = if name.starts_with("kubectl-") || name.is_empty() { cli::AS_PLUGIN } else { &name };
     ui::set_color(args);
     let command = cli::command().bin_name(usage_name);
-    let parsed = command
-        .try_get_matches_from(args)
-        .and_then(|matches| <cli::Cli as clap::FromArgMatches>::from_arg_matches(&matches));
+    let parsed = command.try_get_matches_from(args).and_then(|matches| {
+        let cli = <cli::Cli as clap::FromArgMatches>::from_arg_matches(&matches)?;
+        Ok((path(&matches), cli))
+    });
     match parsed {
-        Ok(cli) => run(cli).into(),
+        Ok((path, cli)) => run(&path, cli).into(),
         Err(error) => ui::usage_error(&error).into(),
     }
 }
 
-fn run(cli: cli::Cli) -> ExitCode {
+/// Names of the subcommands that were called, from the outside in.
+fn path(matches: &clap::ArgMatches) -> Vec<String> {
+    let below =
+        |matches: &clap::ArgMatches| matches.subcommand().map(|(name, sub)| (name.to_owned(), sub.clone()));
+    std::iter::successors(below(matches), |(_, sub)| below(sub)).map(|(name, _)| name).collect()
+}
+
+fn run(path: &[String], cli: cli::Cli) -> ExitCode {
     let app = App::new(cli.global);
     ui::init_logs(&app.ui);
     if let cli::Command::Internal(args) = &cli.command
@@ -65,7 +73,7 @@ fn run(cli: cli::Cli) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return app.ui.error(&anyhow::Error::new(error).context("cannot start the runtime")),
     };
-    let result = runtime.block_on(commands::run(&app, cli.command));
+    let result = runtime.block_on(commands::run(&app, path, cli.command));
     // Threads that still wait (a prompt, a name lookup) must not hold the exit back.
     runtime.shutdown_background();
     match result {

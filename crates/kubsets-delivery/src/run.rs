@@ -68,7 +68,7 @@ async fn execute(
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<Ended, StageError> {
-    access.permit_labelled_namespace(&plan.namespace).await?;
+    access.permit_namespace(&plan.namespace).await?;
     still_as_planned(access, plan).await?;
     let keeper = Keeper::begin(access, state, plan.claim(), Arc::new(events.clone())).await?;
     let driver = Box::new(HttpRouteDriver::new(access, plan));
@@ -211,6 +211,9 @@ mod tests {
     use super::*;
     use crate::plan::tests::plan_for;
     use kubsets_lab::operation::CanarySpec;
+    use kubsets_undo::FakeApi;
+    use serde_json::json;
+    use tokio::sync::mpsc::unbounded_channel;
 
     fn plan() -> Plan {
         let mut spec = CanarySpec::new("demo-app");
@@ -226,6 +229,18 @@ mod tests {
         assert_eq!(spec.targets[0].url, "http://127.0.0.1:30080/api/info");
         assert!(spec.duration.unwrap().as_secs_f64() > plan.longest_seconds());
         assert!(spec.allow_hosts.contains(&"127.0.0.1".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_namespace_that_is_not_ours_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let api = FakeApi::default();
+        api.put("namespaces", json!({"metadata": {"name": "shop"}}));
+        let (listener, _events) = unbounded_channel();
+        let (state, cancel) = (StateDir::at(folder.path()), CancellationToken::new());
+        let outcome = run(&api.access(), &plan(), &state, listener, &cancel).await;
+        assert_eq!((outcome.exit_code, api.changes()), (exit::USAGE, 0));
+        assert!(outcome.reason.contains("does not carry the label"), "{}", outcome.reason);
     }
 
     #[test]

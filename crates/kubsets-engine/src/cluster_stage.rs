@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kubsets_kube::{Access, Forward, ForwardTarget, ObjectRef, with_causes};
+use kubsets_kube::{Access, ApiError, ApiErrorKind, Forward, ForwardTarget, ObjectRef, with_causes};
 use kubsets_lab::operation::Target;
 use kubsets_lab::plan::{Plan, PlannedStep};
 use kubsets_lab::{Bindings, FailureEvidence, Operation, Requirement};
@@ -134,7 +134,7 @@ impl Stage for ClusterStage<'_> {
     }
 
     async fn begin(&self) -> Result<Option<watch::Receiver<LockState>>, StepError> {
-        self.access.permit_labelled_namespace(&self.namespace).await.map_err(|error| cluster(&error))?;
+        self.access.permit_namespace(&self.namespace).await.map_err(|error| permission(&error))?;
         if !change::is_in(self.plan) {
             // A canary has a Lease, a journal and a watchdog of its own.
             return Ok(None);
@@ -217,6 +217,13 @@ impl Progress for Teller {
 
 fn cluster(error: &dyn std::error::Error) -> StepError {
     StepError::Cluster(with_causes(error))
+}
+
+fn permission(error: &ApiError) -> StepError {
+    match error.kind {
+        ApiErrorKind::Refused(_) => StepError::Invalid(with_causes(error)),
+        _ => cluster(error),
+    }
 }
 
 fn refused(error: &KeeperError) -> StepError {

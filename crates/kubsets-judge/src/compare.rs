@@ -16,7 +16,7 @@ pub use mann_whitney::{MannWhitney, mann_whitney};
 
 /// A rule of another tool, with its settings. All look at errors only.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind")]
+#[serde(rename_all = "snake_case", rename_all_fields = "camelCase", tag = "kind")]
 pub enum ClassicRule {
     /// Argo Rollouts: a success rate over a window is measured at an interval; the run fails when the failed
     /// measurements exceed the limit.
@@ -71,6 +71,7 @@ pub enum ClassicRule {
 
 /// What a rule says about a recorded run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct RuleVerdict {
     /// Name of the rule with its settings.
     pub rule: String,
@@ -82,6 +83,7 @@ pub struct RuleVerdict {
 
 /// Classic figures on a whole recorded run. Each is valid for one look only, at a length fixed beforehand.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct OneLook {
     /// One-sided p-value of Fisher's exact test that canary fails more often.
     pub fisher_p: f64,

@@ -47,41 +47,54 @@ impl Default for Burn {
 
 /// Settings of a [`crate::Judge`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct JudgeConfig {
     /// Indicators that evidence is averaged over. Leave out what is not measured: an empty indicator costs time.
     pub indicators: Vec<Indicator>,
     /// Highest chance of a false alarm over the whole run; FAIL needs evidence of 1/`alpha`.
     pub alpha: f64,
     /// Highest chance to pass a canary at or above `error_limit`; PASS needs evidence of 1/`pass_alpha`.
+    #[serde(alias = "pass_alpha")]
     pub pass_alpha: f64,
     /// Error rate p* that PASS shows the canary to be below.
+    #[serde(alias = "error_limit")]
     pub error_limit: f64,
     /// Error rates that PASS is tuned for, as multiples of `error_limit`.
+    #[serde(alias = "pass_alternatives")]
     pub pass_alternatives: Vec<f64>,
     /// Differences between canary and stable that FAIL is tuned for, as shares (0.05 is 5 points).
     pub differences: Vec<f64>,
     /// Stable's error rate as expected before any data.
+    #[serde(alias = "prior_mean")]
     pub prior_mean: f64,
     /// How many requests that expectation weighs.
+    #[serde(alias = "prior_weight")]
     pub prior_weight: f64,
     /// FAIL needs at least this many bad canary requests.
+    #[serde(alias = "min_bad")]
     pub min_bad: u64,
     /// FAIL on errors needs a difference of at least this share (0.005 is half a point).
+    #[serde(alias = "error_margin")]
     pub error_margin: f64,
     /// FAIL on latency needs a canary that is slower by at least this factor (0.1 is 10 % slower).
+    #[serde(alias = "slow_margin")]
     pub slow_margin: f64,
     /// The emergency stop; `None` switches it off.
     pub burn: Option<Burn>,
     /// Highest chance to call a right split wrong; INVALID needs evidence of 1/`split_alpha`.
+    #[serde(alias = "split_alpha")]
     pub split_alpha: f64,
     /// Deviation of the measured share that is still right (0.01 is one point).
+    #[serde(alias = "split_tolerance")]
     pub split_tolerance: f64,
     /// Seconds after a change of the weight in which the split is not judged, because proxies need them to follow.
+    #[serde(alias = "settle_seconds")]
     pub settle_seconds: f64,
     /// Seconds after which a run without verdict is inconclusive.
+    #[serde(alias = "budget_seconds")]
     pub budget_seconds: f64,
     /// Seconds without a canary request after which the decision says that there is no data.
+    #[serde(alias = "no_data_seconds")]
     pub no_data_seconds: f64,
 }
 

@@ -17,7 +17,7 @@ const UNSURE: f64 = 0.8;
 
 /// The run to plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct PlanSpec {
     /// Requests per second to both versions together.
     pub rate: f64,
@@ -57,6 +57,7 @@ pub struct Need {
 
 /// One step with what it brings.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct PlannedStep {
     /// The step.
     pub step: Step,
@@ -70,6 +71,7 @@ pub struct PlannedStep {
 
 /// The needs of each verdict, and what to expect.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Plan {
     /// What was planned.
     pub spec: PlanSpec,

@@ -44,7 +44,7 @@ pub struct Step {
 
 /// What to simulate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct SimulateSpec {
     /// Error rate of the bad canary, 0 to 1.
     pub canary_error: f64,

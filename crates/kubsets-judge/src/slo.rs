@@ -12,7 +12,7 @@ use crate::tick::Counts;
 
 /// A pair of windows and the burn rate that alerts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Window {
     /// Long window in seconds.
     pub long_seconds: f64,

@@ -21,7 +21,7 @@ use thiserror::Error;
 use tower::{BoxError, Layer, Service};
 
 use crate::error::{ApiError, During, Hint};
-use crate::guard::{Guard, GuardLayer};
+use crate::guard::{Guard, GuardLayer, Refusal};
 use crate::names::nearest;
 use crate::{MANAGED_BY, MANAGER};
 
@@ -97,7 +97,7 @@ pub struct AccessOptions {
     pub request_timeout: Duration,
     /// Refuse every change.
     pub read_only: bool,
-    /// Protected namespaces that may be changed (`--allow-namespace`).
+    /// Namespaces that may be changed although they are protected or not ours (`--allow-namespace`).
     pub allow_namespaces: Vec<String>,
 }
 
@@ -205,24 +205,25 @@ impl Access {
         &self.guard
     }
 
-    /// Lets changes into a protected namespace when it carries our label.
+    /// Lets a run change a namespace: one that carries our label, or that was named with `--allow-namespace`,
+    /// which also serves those who may not read namespaces.
     ///
     /// # Errors
-    /// [`ApiError`] when the namespace cannot be read; a missing one is no error.
-    pub async fn permit_labelled_namespace(&self, namespace: &str) -> Result<bool, ApiError> {
-        if !self.guard.protects(namespace) {
-            return Ok(true);
+    /// [`ApiError`] when the namespace cannot be read, and of kind [`Refused`](crate::ApiErrorKind::Refused) when it is not ours.
+    pub async fn permit_namespace(&self, namespace: &str) -> Result<(), ApiError> {
+        if self.guard.allows(namespace) {
+            return Ok(());
         }
-        let found = Api::<Namespace>::all(self.client())
-            .get_opt(namespace)
-            .await
-            .during(|| format!("read namespace {namespace}"))?;
-        let labels = found.and_then(|ns| ns.metadata.labels).unwrap_or_default();
-        let ours = labels.get(MANAGED_BY).is_some_and(|value| value == MANAGER);
-        if ours {
+        let found = Api::<Namespace>::all(self.client()).get(namespace).await;
+        let found = found.during(|| format!("read namespace {namespace}"))?;
+        let labels = found.metadata.labels.unwrap_or_default();
+        if labels.get(MANAGED_BY).is_some_and(|value| value == MANAGER) {
             self.guard.allow(namespace);
+            return Ok(());
         }
-        Ok(ours)
+        let refusal = Refusal::UnlabelledNamespace { namespace: namespace.to_owned() };
+        let refusal = kube::Error::Service(Box::new(refusal));
+        Err(ApiError::new(format!("change namespace {namespace}"), refusal))
     }
 
     /// Version of the API server, such as `v1.36.3`: the cheapest proof that the cluster answers.
@@ -339,6 +340,77 @@ users:
         assert_eq!(error.hint().unwrap(), "did you mean kubsets?");
         assert_eq!(check_context(&kubeconfig, None).unwrap(), "kubsets");
         assert_eq!(check_context(&kubeconfig, Some("production")).unwrap(), "production");
+    }
+
+    /// A server with namespaces `shop`, which is ours, `default`, also ours, and `production`, which is not.
+    fn fake(allowed: &[&str]) -> Access {
+        let service = tower::service_fn(|request: Request<Body>| async move {
+            let name = request.uri().path().rsplit('/').next().unwrap_or_default().to_owned();
+            let (status, body) = match name.as_str() {
+                "shop" | "default" => {
+                    (200, format!(r#"{{"metadata":{{"labels":{{"{MANAGED_BY}":"{MANAGER}"}}}}}}"#))
+                }
+                "production" => (200, r#"{"metadata":{"labels":{"team":"web"}}}"#.to_owned()),
+                _ => (
+                    404,
+                    r#"{"status":"Failure","code":404,"reason":"NotFound","message":"gone"}"#.to_owned(),
+                ),
+            };
+            let response = Response::builder().status(status).body(Full::new(Bytes::from(body)));
+            Ok::<_, BoxError>(response.expect("is a response"))
+        });
+        let facts = Facts { context: "fake".into(), server: "https://fake".into(), namespace: "shop".into() };
+        let allowed = allowed.iter().map(|&name| name.to_owned());
+        Access::from_service(service, facts, Guard::new(false, Duration::from_secs(5), allowed))
+    }
+
+    #[tokio::test]
+    async fn a_namespace_that_is_not_ours_is_refused_with_the_way_to_permit_it() {
+        let error = fake(&[]).permit_namespace("production").await.unwrap_err();
+        let refusal = Refusal::UnlabelledNamespace { namespace: "production".into() };
+        assert_eq!(error.kind, crate::ApiErrorKind::Refused(refusal));
+        assert_eq!(
+            error.to_string(),
+            "cannot change namespace production: namespace production does not carry the label \
+             app.kubernetes.io/managed-by=kubsets"
+        );
+        assert_eq!(
+            error.hint().unwrap(),
+            "mark it with `kubectl label namespace production app.kubernetes.io/managed-by=kubsets`, or pass \
+             --allow-namespace production"
+        );
+    }
+
+    #[tokio::test]
+    async fn labelled_and_named_namespaces_are_permitted() {
+        let access = fake(&["production"]);
+        for namespace in ["shop", "default", "production"] {
+            access.permit_namespace(namespace).await.unwrap();
+            assert!(!access.guard().protects(namespace), "{namespace}");
+        }
+        let error = access.permit_namespace("missing").await.unwrap_err();
+        assert_eq!(error.kind, crate::ApiErrorKind::NotFound);
+    }
+
+    #[tokio::test]
+    async fn files_of_a_list_are_merged_and_the_first_wins() {
+        let folder = std::env::temp_dir().join(format!("kubsets-merged-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let files = [folder.join("one"), folder.join("two")];
+        std::fs::write(&files[0], TWO).unwrap();
+        let second = TWO.replace("127.0.0.1:1", "127.0.0.1:2").replace("name: production", "name: staging");
+        std::fs::write(&files[1], second.replace("cluster: a", "cluster: b").replace("{name: a", "{name: b"))
+            .unwrap();
+        let list = std::env::join_paths(&files).unwrap();
+        let mut options = AccessOptions { kubeconfig: Some(list), ..AccessOptions::default() };
+        let server = |access: Access| access.facts().server.clone();
+        assert_eq!(server(Access::connect(&options).await.unwrap()), "https://127.0.0.1:1");
+        options.context = Some("staging".into());
+        assert_eq!(server(Access::connect(&options).await.unwrap()), "https://127.0.0.1:2");
+        options.context = Some("stagin".into());
+        let error = Access::connect(&options).await.err().unwrap();
+        assert_eq!(error.hint().unwrap(), "did you mean staging?");
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[tokio::test]

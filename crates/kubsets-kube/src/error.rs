@@ -4,6 +4,7 @@ use kube::core::Status;
 use thiserror::Error;
 
 use crate::guard::Refusal;
+use crate::{MANAGED_BY, MANAGER};
 
 /// What a user can do about an error.
 pub trait Hint {
@@ -121,9 +122,11 @@ impl Hint for ApiError {
             }
             ApiErrorKind::MissingKind { .. } => Some("install the component that brings this kind".into()),
             ApiErrorKind::Conflict => Some("look at the object and run the command again".into()),
-            ApiErrorKind::Ownership(_) => {
-                Some("change the object through its owner, or take the fields over with --force".into())
-            }
+            ApiErrorKind::Ownership(_) => Some(
+                "change the object through its owner, or take its fields over with `kubectl apply \
+                     --server-side --force-conflicts`"
+                    .into(),
+            ),
             ApiErrorKind::Unreachable => Some(
                 "is the cluster running? see `kubectl kubsets doctor` and `kubectl config current-context`"
                     .into(),
@@ -136,6 +139,10 @@ impl Hint for ApiError {
             ApiErrorKind::Refused(Refusal::ProtectedNamespace { namespace }) => {
                 Some(format!("choose another namespace with -n, or pass --allow-namespace {namespace}"))
             }
+            ApiErrorKind::Refused(Refusal::UnlabelledNamespace { namespace }) => Some(format!(
+                "mark it with `kubectl label namespace {namespace} {MANAGED_BY}={MANAGER}`, or pass \
+                 --allow-namespace {namespace}"
+            )),
             _ => None,
         }
     }

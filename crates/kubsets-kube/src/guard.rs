@@ -12,6 +12,8 @@ use http::{Method, Request};
 use thiserror::Error;
 use tower::{BoxError, Layer, Service};
 
+use crate::{MANAGED_BY, MANAGER};
+
 /// Why the guard did not let a request out.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refusal {
@@ -26,6 +28,12 @@ pub enum Refusal {
     /// The namespace belongs to the cluster or is nobody's in particular.
     #[error("changes in namespace {namespace} are refused")]
     ProtectedNamespace {
+        /// The namespace.
+        namespace: String,
+    },
+    /// The namespace was not made for kubsets.
+    #[error("namespace {namespace} does not carry the label {MANAGED_BY}={MANAGER}")]
+    UnlabelledNamespace {
         /// The namespace.
         namespace: String,
     },
@@ -48,7 +56,7 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Rules for one client. `allowed` lists protected namespaces that may be changed all the same.
+    /// Rules for one client. `allowed` lists namespaces that may be changed whatever they are.
     pub fn new(
         read_only: bool,
         request_timeout: Duration,
@@ -63,17 +71,22 @@ impl Guard {
         self.rules.read_only
     }
 
-    /// Lets changes into a protected namespace from now on.
+    /// Lets changes into a namespace from now on.
     pub fn allow(&self, namespace: &str) {
         let mut allowed = self.rules.allowed.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         allowed.insert(namespace.to_owned());
     }
 
+    /// Whether the namespace was named as one that may be changed.
+    pub fn allows(&self, namespace: &str) -> bool {
+        let allowed = self.rules.allowed.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        allowed.contains(namespace)
+    }
+
     /// Whether changes in the namespace are refused.
     pub fn protects(&self, namespace: &str) -> bool {
         let protected = namespace == "default" || namespace.starts_with("kube-");
-        let allowed = self.rules.allowed.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        protected && !allowed.contains(namespace)
+        protected && !self.allows(namespace)
     }
 
     /// Decides on one request.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::Full;
 use kube::client::Body;
-use kubsets_kube::{Access, Facts, Guard};
+use kubsets_kube::{Access, Facts, Guard, MANAGED_BY, MANAGER};
 use serde_json::{Value, json};
 
 use crate::canonical::apply_patch;
@@ -146,7 +146,7 @@ impl Store {
     fn answer(&mut self, method: &Method, path: &str, body: Value, applied: bool) -> (u16, Value) {
         let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
         let after = parts.iter().position(|part| *part == "namespaces").map_or(0, |at| at + 2);
-        let plural = parts[after];
+        let Some(&plural) = parts.get(after) else { return (200, self.namespace()) };
         let named = parts.get(after + 1).copied().or_else(|| body.pointer("/metadata/name")?.as_str());
         let key = format!("{plural}/{}", named.unwrap_or_default());
         self.requests.push(format!("{method} {key}"));
@@ -168,6 +168,12 @@ impl Store {
         };
         self.changes += usize::from(answer.0 < 300);
         answer
+    }
+
+    /// The namespace, with our label unless a test has put another one.
+    fn namespace(&self) -> Value {
+        let ours = || json!({"metadata": {"name": "shop", "labels": {MANAGED_BY: MANAGER}}});
+        self.objects.get("namespaces/shop").cloned().unwrap_or_else(ours)
     }
 
     /// All objects whose short path begins so.

@@ -159,7 +159,8 @@ impl Orphan {
             let (there, here) = (journal.server, access.facts().server.clone());
             return Err(ManageError::OtherCluster { run: claim.run, there, here });
         }
-        access.permit_labelled_namespace(&claim.namespace).await?;
+        // What a run was let change may be brought back, whatever became of the label.
+        access.guard().allow(&claim.namespace);
         // A run that is undone leaves its subject to others.
         if journal.phase != Phase::Undone
             && let Some(lease) = wait_for_silence(access, kind, &claim.lease_ref()).await?

@@ -14,7 +14,7 @@ const HEADING: &str = "Global flags";
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = HEADING)]
 pub(crate) struct GlobalArgs {
-    /// Namespace to look at
+    /// Namespace to work in, for commands that work in one
     #[arg(short, long, global = true, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
 
@@ -62,6 +62,14 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, env = "KUBSETS_READ_ONLY", hide_env_values = true, hide_short_help = true,
           value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) read_only: bool,
+
+    /// Namespace that may be changed although it is not ours; may be repeated
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    pub(crate) allow_namespace: Vec<String>,
+
+    /// End with 0 whatever the verdict of a lab, canary or load is; errors keep their codes
+    #[arg(long, global = true, hide_short_help = true)]
+    pub(crate) exit_zero: bool,
 
     /// When to colour the output
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, hide_short_help = true)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use kubsets_cluster::native::DEFAULT_ROOT;
 use kubsets_cluster::{ClusterInfo, ClusterName, ClusterSpec, Health, ProviderKind, Role};
+use serde::Serialize;
 
 use crate::app::App;
 use crate::ui::{Cell, ExitCode, Failure, Risk, Style, Table, Tone};
@@ -91,14 +92,17 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let clusters = Clusters::new(app);
     match args.command {
         Command::Create { which, nodes } => {
+            clusters.announce(clusters.check(&which)?, &which.name, "kube-system").await?;
             let info = clusters.create(&which, nodes).await?;
             crate::platform::provision(app, &clusters, &info).await?;
             show(app, &[info])?;
             app.ui.hint("`kubectl kubsets up` deploys the demo stack on it");
         }
         Command::Delete { which } => {
+            clusters.announce_deleted(&which).await?;
             app.ui.confirm(Risk::Severe(which.name.as_str()), &format!("delete cluster {}", which.name))?;
             clusters.delete(&which).await?;
+            done(app, "ClusterDelete", &Done { cluster: &which.name, node: None, archives: &[] }, "")?;
         }
         Command::List => show(app, &clusters.list().await?)?,
         Command::Status { which } => {
@@ -112,20 +116,24 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             app.ui.data(&text);
         }
         Command::AddNode { which } => {
+            clusters.announce_existing(&which).await?;
             let progress = Progress::new(app);
             let told = progress.clone();
             let node = clusters.on(&which, move |provider, name| provider.add_node(name, &told)).await?;
             progress.done();
             let info = clusters.status(&which).await?;
             crate::platform::load_on_all(app, &clusters, &info).await?;
-            app.ui.data(&format!("{node}\n"));
+            let text = format!("{node}\n");
+            done(app, "NodeAdd", &Done { cluster: &which.name, node: Some(&node), archives: &[] }, &text)?;
         }
         Command::RemoveNode { which, node } => {
+            clusters.announce_existing(&which).await?;
             app.ui.confirm(Risk::Moderate, &format!("drain and remove {node}"))?;
             let progress = Progress::new(app);
-            let told = progress.clone();
-            clusters.on(&which, move |provider, name| provider.remove_node(name, &node, &told)).await?;
+            let (told, removed) = (progress.clone(), node.clone());
+            clusters.on(&which, move |provider, name| provider.remove_node(name, &removed, &told)).await?;
             progress.done();
+            done(app, "NodeRemove", &Done { cluster: &which.name, node: Some(&node), archives: &[] }, "")?;
         }
         Command::LoadImage { which, files } => {
             for file in &files {
@@ -138,14 +146,35 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
                     .into());
                 }
             }
+            clusters.announce_existing(&which).await?;
             let files = Arc::new(files);
             let progress = Progress::new(app);
-            let told = progress.clone();
-            clusters.on(&which, move |provider, name| provider.load_images(name, &files, &told)).await?;
+            let (told, archives) = (progress.clone(), Arc::clone(&files));
+            clusters.on(&which, move |provider, name| provider.load_images(name, &archives, &told)).await?;
             progress.done();
+            done(app, "ImageLoad", &Done { cluster: &which.name, node: None, archives: &files }, "")?;
         }
     }
     Ok(ExitCode::Success)
+}
+
+/// What a command did to a cluster.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Done<'a> {
+    /// Name of the cluster.
+    pub(crate) cluster: &'a ClusterName,
+    /// The node that it was about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) node: Option<&'a str>,
+    /// Archives that every node has now.
+    #[serde(skip_serializing_if = "<[PathBuf]>::is_empty")]
+    pub(crate) archives: &'a [PathBuf],
+}
+
+/// Prints what was done, for programs; people get `text`.
+pub(crate) fn done(app: &App, kind: &str, done: &Done<'_>, text: &str) -> anyhow::Result<()> {
+    app.ui.emit(kind, done, |_| text.to_owned())
 }
 
 fn cluster_name(text: &str) -> Result<ClusterName, String> {
@@ -154,35 +183,40 @@ fn cluster_name(text: &str) -> Result<ClusterName, String> {
 
 /// Prints clusters with their nodes.
 fn show(app: &App, list: &[ClusterInfo]) -> anyhow::Result<()> {
-    app.ui.emit("ClusterList", &serde_json::json!({"items": list}), |style| {
-        if list.is_empty() {
-            return "no clusters\n".into();
-        }
-        let mut table = Table::new(["CLUSTER", "PROVIDER", "NODE", "ROLE", "ADDRESS", "STATE"]);
-        for cluster in list {
-            let provider = cluster.provider.to_string();
-            table.row(vec![
-                Cell::from(cluster.name.as_str()),
-                Cell::from(provider.as_str()),
-                Cell::from(""),
-                Cell::from(""),
-                Cell::from(""),
-                state(style, &cluster.health),
-            ]);
-            for node in &cluster.nodes {
-                let role = if node.role == Role::ControlPlane { "control-plane" } else { "worker" };
-                table.row(vec![
-                    Cell::from(""),
-                    Cell::from(""),
-                    Cell::from(node.name.as_str()),
-                    Cell::from(role),
-                    Cell::from(node.address.as_str()),
-                    state(style, &node.health),
-                ]);
+    app.ui.emit_list(
+        "ClusterList",
+        list,
+        |cluster| cluster.name.clone(),
+        |style| {
+            if list.is_empty() {
+                return "no clusters\n".into();
             }
-        }
-        table.render(style)
-    })
+            let mut table = Table::new(["CLUSTER", "PROVIDER", "NODE", "ROLE", "ADDRESS", "STATE"]);
+            for cluster in list {
+                let provider = cluster.provider.to_string();
+                table.row(vec![
+                    Cell::from(cluster.name.as_str()),
+                    Cell::from(provider.as_str()),
+                    Cell::from(""),
+                    Cell::from(""),
+                    Cell::from(""),
+                    state(style, &cluster.health),
+                ]);
+                for node in &cluster.nodes {
+                    let role = if node.role == Role::ControlPlane { "control-plane" } else { "worker" };
+                    table.row(vec![
+                        Cell::from(""),
+                        Cell::from(""),
+                        Cell::from(node.name.as_str()),
+                        Cell::from(role),
+                        Cell::from(node.address.as_str()),
+                        state(style, &node.health),
+                    ]);
+                }
+            }
+            table.render(style)
+        },
+    )
 }
 
 fn state(_: Style, health: &Health) -> Cell {

@@ -1,11 +1,12 @@
 //! `down`: leaves the machine and the cluster as they were.
 
-use kubsets_cluster::ProviderKind;
+use kubsets_cluster::{ClusterName, ProviderKind};
+use serde::Serialize;
 
-use super::cluster::{Choice, Clusters, Which};
-use crate::app::App;
+use super::cluster::{Clusters, Which};
+use crate::app::{App, STACK_NAMESPACE};
 use crate::platform;
-use crate::ui::{ExitCode, Failure, Risk};
+use crate::ui::{ExitCode, Risk};
 
 /// Arguments of `down`.
 #[derive(clap::Args, Debug)]
@@ -14,27 +15,39 @@ pub(crate) struct Args {
     which: Which,
 }
 
+/// What was removed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Down<'a> {
+    /// The cluster, where it went as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cluster: Option<&'a ClusterName>,
+    /// Objects that were removed from a cluster that stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    objects: Option<usize>,
+}
+
 /// Runs `down`. Where nothing is left to remove it says so and succeeds.
 ///
 /// # Errors
 /// What could not be removed.
 pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
-    if app.global.read_only {
-        return Err(
-            Failure::new(ExitCode::Usage, "`down` removes things, and --read-only forbids that").into()
-        );
-    }
-    let foreign = args.which.provider == Choice::Only(ProviderKind::Current)
-        || (args.which.provider == Choice::Auto && app.global.context.is_some());
-    if foreign {
-        app.ui.confirm(Risk::Moderate, "remove the demo stack and all that came with it")?;
-        let count = platform::withdraw(app, None).await?;
-        app.ui.message(format!("{count} objects removed; the cluster stays"));
-        return Ok(ExitCode::Success);
-    }
-    let name = args.which.name.as_str();
-    app.ui.confirm(Risk::Moderate, &format!("remove cluster {name} with everything in it"))?;
-    Clusters::new(app).delete(&args.which).await?;
-    app.ui.message(format!("Nothing of cluster {name} is left"));
+    let clusters = Clusters::new(app);
+    let name = &args.which.name;
+    let down = if clusters.named(&args.which)? == Some(ProviderKind::Current) {
+        clusters.announce(ProviderKind::Current, name, STACK_NAMESPACE).await?;
+        app.ui
+            .confirm(Risk::Moderate, "remove the demo stack and all that came with it from this cluster")?;
+        let objects = platform::withdraw(app, None).await?;
+        app.ui.message(format!("{objects} objects removed; the cluster stays"));
+        Down { cluster: None, objects: Some(objects) }
+    } else {
+        clusters.announce_deleted(&args.which).await?;
+        app.ui.confirm(Risk::Moderate, &format!("remove cluster {name} with everything in it"))?;
+        clusters.delete(&args.which).await?;
+        app.ui.message(format!("Nothing of cluster {name} is left"));
+        Down { cluster: Some(name), objects: None }
+    };
+    app.ui.emit("Down", &down, |_| String::new())?;
     Ok(ExitCode::Success)
 }

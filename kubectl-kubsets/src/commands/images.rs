@@ -2,12 +2,12 @@
 
 mod push;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use kubsets_image::{BuiltImage, Cache, Recipe};
 use serde::Serialize;
 
-use super::cluster::{Clusters, Progress, Which};
+use super::cluster::{Clusters, Done, Progress, Which};
 use crate::app::App;
 use crate::platform::{ImageStore, components};
 use crate::ui::{Cell, ExitCode, Failure, Table, Tone, bytes};
@@ -81,6 +81,27 @@ struct Listed {
     sbom: Option<PathBuf>,
 }
 
+/// An image in a file.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Saved<'a> {
+    reference: String,
+    digest: String,
+    file: &'a Path,
+    /// Bytes of the file.
+    size: u64,
+}
+
+/// An image in a registry.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Pushed {
+    reference: String,
+    digest: String,
+    /// Its name there, with the digest.
+    name: String,
+}
+
 /// Runs an images command.
 ///
 /// # Errors
@@ -94,14 +115,16 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         }
         Command::List => show(app, &list(app)?)?,
         Command::Load { chosen, which } => {
+            let clusters = Clusters::new(app);
+            clusters.announce_existing(&which).await?;
             let built = build(app, select(&chosen.images)?).await?;
-            let archives: Vec<PathBuf> = built.iter().map(|(_, image)| image.archive.clone()).collect();
+            let archives: Vec<PathBuf> = built.into_iter().map(|(_, image)| image.archive).collect();
             let progress = Progress::new(app);
-            let told = progress.clone();
-            Clusters::new(app)
-                .on(&which, move |provider, name| provider.load_images(name, &archives, &told))
-                .await?;
+            let (told, loaded) = (progress.clone(), archives.clone());
+            clusters.on(&which, move |provider, name| provider.load_images(name, &loaded, &told)).await?;
             progress.done();
+            let done = Done { cluster: &which.name, node: None, archives: &archives };
+            super::cluster::done(app, "ImageLoad", &done, "")?;
         }
         Command::Save { image, to } => {
             let chosen = select(std::slice::from_ref(&image))?;
@@ -117,16 +140,21 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
                     Failure::usage(format!("cannot write {}", to.display())).because(error)
                 })?;
                 app.ui.message(format!("{} in {} ({})", image.reference, to.display(), bytes(size)));
+                let (reference, digest) = (image.reference, image.digest);
+                app.ui.emit("ImageSave", &Saved { reference, digest, file: &to, size }, |_| String::new())?;
             }
         }
         Command::Push { chosen, to } => {
             let built = build(app, select(&chosen.images)?).await?;
+            let mut pushed = Vec::new();
             for (_, image) in built {
                 let step = app.ui.step(format!("Pushing {}", image.reference));
                 let name = push::push(&image, &to, &step).await?;
                 step.done("");
-                app.ui.data(&format!("{name}\n"));
+                pushed.push(Pushed { reference: image.reference, digest: image.digest, name });
             }
+            let names = pushed.iter().map(|image| image.name.clone() + "\n").collect::<String>();
+            app.ui.emit_list("ImagePush", &pushed, |image| image.name.clone(), |_| names)?;
         }
     }
     Ok(ExitCode::Success)
@@ -224,22 +252,27 @@ impl Listed {
 }
 
 fn show(app: &App, list: &[Listed]) -> anyhow::Result<()> {
-    app.ui.emit("ImageList", &list, |style| {
-        let mut table = Table::new(["IMAGE", "COMPONENT", "SIZE", "DIGEST"]).right([2]);
-        for image in list {
-            let digest = match &image.digest {
-                Some(digest) => Cell::from(digest.chars().take(19).collect::<String>()),
-                None => Cell::new(Tone::Dim, "not built"),
-            };
-            table.row([
-                image.reference.clone().into(),
-                image.component.clone().into(),
-                image.size.map(bytes).unwrap_or_default().into(),
-                digest,
-            ]);
-        }
-        table.render(style)
-    })
+    app.ui.emit_list(
+        "ImageList",
+        list,
+        |image| image.reference.clone(),
+        |style| {
+            let mut table = Table::new(["IMAGE", "COMPONENT", "SIZE", "DIGEST"]).right([2]);
+            for image in list {
+                let digest = match &image.digest {
+                    Some(digest) => Cell::from(digest.chars().take(19).collect::<String>()),
+                    None => Cell::new(Tone::Dim, "not built"),
+                };
+                table.row([
+                    image.reference.clone().into(),
+                    image.component.clone().into(),
+                    image.size.map(bytes).unwrap_or_default().into(),
+                    digest,
+                ]);
+            }
+            table.render(style)
+        },
+    )
 }
 
 fn candidates() -> Vec<clap_complete::CompletionCandidate> {

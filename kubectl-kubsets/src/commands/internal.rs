@@ -101,6 +101,8 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
 
 async fn watchdog(app: &App, run: &kubsets_undo::RunId) -> anyhow::Result<ExitCode> {
     let access = app.access().await?;
+    // What its run was let change, the watchdog may bring back.
+    access.guard().allow(access.namespace());
     let cancel = tokio_util::sync::CancellationToken::new();
     let stop = cancel.clone();
     tokio::spawn(async move {

@@ -13,7 +13,7 @@ mod status;
 mod watch;
 
 use crate::app::App;
-use crate::ui::{ExitCode, Failure};
+use crate::ui::ExitCode;
 
 /// Arguments of `lab`: every family.
 #[derive(clap::Args, Debug)]
@@ -108,14 +108,4 @@ async fn act(app: &App, family: Option<&str>, verb: Verb) -> anyhow::Result<Exit
         Verb::Replay(args) => super::replay::run(app, super::replay::Kind::Lab, args).await,
         Verb::Report(args) => super::report::run(app, &args, super::report::Scope::Lab(family)),
     }
-}
-
-/// Refuses a command that changes something in read-only mode.
-fn refuse_read_only(app: &App, command: &str) -> anyhow::Result<()> {
-    if app.global.read_only {
-        return Err(Failure::usage(format!("`{command}` changes the cluster, and --read-only forbids that"))
-            .with_hint("`kubectl kubsets lab plan LAB` shows what a run would do")
-            .into());
-    }
-    Ok(())
 }

@@ -56,7 +56,7 @@ pub(crate) fn run(app: &App, args: &Args, scope: Scope<'_>) -> anyhow::Result<Ex
             None => runs::last(&state, scope)?,
         };
         let story = report::story(&folder)?;
-        if args.open_path.is_none() && matches!(app.ui.format(), Format::Table | Format::Wide) {
+        if args.open_path.is_none() && app.ui.format() == Format::Table {
             let path = folder.join(REPORT_FILE);
             write(&path, &report_html(&story))?;
             app.ui.data(&summary(&story, &path, app.ui.style()));
@@ -83,7 +83,7 @@ fn render(document: &Document, format: Format, to_file: bool) -> anyhow::Result<
         Format::Yaml => return Ok(serde_saphyr::to_string(document)?),
         Format::Html => true,
         Format::Markdown => false,
-        Format::Table | Format::Wide => to_file,
+        Format::Table | Format::Name => to_file,
     };
     Ok(match (document, html) {
         (Document::Report(story), true) => report_html(story),

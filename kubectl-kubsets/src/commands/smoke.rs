@@ -29,6 +29,7 @@ pub(crate) struct Args {
 
 /// An order as the API shows it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all(serialize = "camelCase"))]
 struct Order {
     id: String,
     state: String,

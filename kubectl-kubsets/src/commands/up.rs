@@ -3,11 +3,12 @@
 use std::time::Instant;
 
 use kubsets_cluster::ProviderKind;
+use serde::Serialize;
 
 use super::cluster::{Clusters, Which};
-use crate::app::App;
+use crate::app::{App, STACK_NAMESPACE};
 use crate::platform;
-use crate::ui::{ExitCode, Failure, duration};
+use crate::ui::{ExitCode, Risk, duration};
 
 /// Arguments of `up`.
 #[derive(clap::Args, Debug)]
@@ -24,38 +25,53 @@ pub(crate) struct Args {
     overlay: String,
 }
 
+/// A cluster with the stack on it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Up {
+    context: String,
+    provider: String,
+    namespace: &'static str,
+    overlay: String,
+    /// Address of the demo app, where the provider says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    seconds: f64,
+}
+
 /// Runs `up`. Doing it again repairs what is broken and changes nothing else.
 ///
 /// # Errors
 /// What the provider, the builds or the cluster say.
 pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
-    if app.global.read_only {
-        return Err(
-            Failure::new(ExitCode::Usage, "`up` changes the cluster, and --read-only forbids that").into()
-        );
-    }
     let began = Instant::now();
     let clusters = Clusters::new(app);
     // half an hour of building for a provider that cannot work here would be a sad surprise
-    if clusters.check(&args.which)? != ProviderKind::Current {
+    let kind = clusters.check(&args.which)?;
+    clusters.announce(kind, &args.which.name, STACK_NAMESPACE).await?;
+    if kind == ProviderKind::Current {
+        app.ui.confirm(Risk::Moderate, "install the demo stack into this cluster")?;
+    } else {
         platform::build_all(app).await?;
     }
     let info = clusters.create(&args.which, args.nodes).await?;
-    if info.provider == ProviderKind::Current {
-        app.ui.confirm(
-            crate::ui::Risk::Moderate,
-            &format!("install the demo stack into context {}", info.context),
-        )?;
-    }
     platform::deploy(app, &clusters, &info, &args.overlay).await?;
-    app.ui.message(format!("Ready after {}: context {}", duration(began.elapsed()), info.context));
-    if let Some(node) = info.nodes.first().filter(|n| !n.address.is_empty()) {
-        app.ui.message(format!(
-            "The demo app: http://{}:{}/",
-            node.address,
-            kubsets_cluster::kind::GATEWAY_PORT
-        ));
+    let address = info.nodes.first().map(|node| node.address.as_str()).filter(|address| !address.is_empty());
+    let url = address.map(|address| format!("http://{address}:{}/", kubsets_cluster::kind::GATEWAY_PORT));
+    let took = began.elapsed();
+    app.ui.message(format!("Ready after {}: context {}", duration(took), info.context));
+    if let Some(url) = &url {
+        app.ui.message(format!("The demo app: {url}"));
     }
+    let up = Up {
+        context: info.context,
+        provider: info.provider.to_string(),
+        namespace: STACK_NAMESPACE,
+        overlay: args.overlay,
+        url,
+        seconds: took.as_secs_f64(),
+    };
+    app.ui.emit("Up", &up, |_| String::new())?;
     app.ui.hint("`kubectl kubsets smoke` sends an order through it; `kubectl kubsets canary run bad-errors` is the demo");
     Ok(ExitCode::Success)
 }

@@ -123,7 +123,7 @@ impl<'a> Site<'a> {
         wanted: &[Component],
     ) -> anyhow::Result<Self> {
         let access = connect(app, Some(info.context.clone())).await?;
-        app.ui.message(access.facts().to_string());
+        app.ui.detail(access.facts().to_string());
         access.server_version().await?;
         let store = ImageStore::open(app)?;
         if info.provider != ProviderKind::Current {

@@ -6,6 +6,7 @@ use super::exit::ExitCode;
 use super::printer::Printer;
 use super::style::{Style, Tone};
 
+mod builds;
 mod known;
 
 /// An error made by a command of this binary: a message, a code, hints.
@@ -70,12 +71,14 @@ pub(super) fn render(error: &anyhow::Error, style: Style) -> (String, ExitCode) 
     let mut code = None;
     for cause in error.chain() {
         let text = cause.to_string();
+        // The client's wrapper around a refusal of our own.
+        let text = text.strip_prefix("ServiceError: ").unwrap_or(&text);
         // Some libraries repeat the cause in their own text.
-        if !message.contains(&text) {
+        if !message.contains(text) {
             if !message.is_empty() {
                 message.push_str(": ");
             }
-            message.push_str(&text);
+            message.push_str(text);
         }
         if let Some(advice) = known::advice_on(cause) {
             for hint in advice.hints {
@@ -90,7 +93,7 @@ pub(super) fn render(error: &anyhow::Error, style: Style) -> (String, ExitCode) 
     for hint in hints.iter().take(3) {
         append!(text, "{} {hint}\n", style.paint(Tone::Hint, "hint:"));
     }
-    (text, code.unwrap_or(ExitCode::Usage))
+    (text, code.unwrap_or(ExitCode::Host))
 }
 
 /// Prints what clap has to say (help is no error) and returns its code.
@@ -130,6 +133,11 @@ mod tests {
         let (text, code) = render(&failure.into(), Style::PLAIN);
         assert_eq!(code, ExitCode::Cluster);
         assert_eq!(text, "error: no context is called \"x\"\nhint: try `kubectl config get-contexts`\n");
+    }
+
+    #[test]
+    fn an_error_without_an_opinion_is_no_usage_error() {
+        assert_eq!(render(&anyhow::anyhow!("disk is gone"), Style::PLAIN).1, ExitCode::Host);
     }
 
     #[test]

@@ -23,13 +23,15 @@ pub(crate) enum ExitCode {
     Timeout = 6,
     /// The verdict stands, but something could not be undone or removed.
     CleanupIncomplete = 7,
+    /// A program, a file or the network of this machine failed, or something that should not happen did.
+    Host = 8,
     /// Stopped by Ctrl-C or SIGTERM.
     Interrupted = 130,
 }
 
 impl ExitCode {
     /// Every code, in order.
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Success,
         Self::VerdictFailed,
         Self::Usage,
@@ -38,12 +40,18 @@ impl ExitCode {
         Self::Cluster,
         Self::Timeout,
         Self::CleanupIncomplete,
+        Self::Host,
         Self::Interrupted,
     ];
 
     /// The number given to the shell.
     pub(crate) const fn number(self) -> u8 {
         self as u8
+    }
+
+    /// Whether a verdict that is no pass gave the code, and not an error.
+    pub(crate) const fn is_verdict(self) -> bool {
+        matches!(self, Self::VerdictFailed | Self::Inconclusive)
     }
 
     /// The code with this number; an unknown one is a failed verdict.
@@ -64,6 +72,9 @@ impl ExitCode {
             Self::Cluster => "no cluster, no access, or the cluster refused",
             Self::Timeout => "a wait took longer than its limit",
             Self::CleanupIncomplete => "something could not be undone or removed",
+            Self::Host => {
+                "something on this machine failed: a build, a program, a file; the message says what was done"
+            }
             Self::Interrupted => "interrupted by Ctrl-C or SIGTERM",
         }
     }
@@ -82,7 +93,7 @@ mod tests {
     #[test]
     fn numbers_are_the_documented_ones() {
         let numbers: Vec<u8> = ExitCode::ALL.iter().map(|code| code.number()).collect();
-        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 130]);
+        assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 8, 130]);
         assert!(ExitCode::ALL.into_iter().all(|code| ExitCode::from_number(code.number()) == code));
     }
 

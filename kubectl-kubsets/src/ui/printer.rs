@@ -21,12 +21,12 @@ pub(crate) enum Format {
     /// For people; may change between versions.
     #[default]
     Table,
-    /// A table with more columns.
-    Wide,
     /// One JSON document (a watch prints one per line).
     Json,
     /// The same document as YAML.
     Yaml,
+    /// Names, one a line; lists only.
+    Name,
     /// A page for a browser; reports only.
     Html,
     /// A page as Markdown; reports only.
@@ -163,19 +163,38 @@ impl Printer {
         text: impl FnOnce(Style) -> String,
     ) -> anyhow::Result<()> {
         match self.options.format {
-            Format::Table | Format::Wide | Format::Html | Format::Markdown => self.data(&text(self.out)),
+            Format::Table | Format::Name | Format::Html | Format::Markdown => self.data(&text(self.out)),
             Format::Json => self.data(&format!("{:#}\n", document(kind, value)?)),
             Format::Yaml => self.data(&serde_saphyr::to_string(&document(kind, value)?)?),
         }
         Ok(())
     }
 
-    /// Writes `value` as one line of JSON: what a watch prints.
+    /// Writes a list in the form asked for; `name` gives what `-o name` prints of an item.
+    ///
+    /// # Errors
+    /// When an item cannot be serialised.
+    pub(crate) fn emit_list<T: Serialize>(
+        &self,
+        kind: &str,
+        items: &[T],
+        name: impl Fn(&T) -> String,
+        text: impl FnOnce(Style) -> String,
+    ) -> anyhow::Result<()> {
+        if self.options.format == Format::Name {
+            self.data(&items.iter().map(|item| name(item) + "\n").collect::<String>());
+            return Ok(());
+        }
+        self.emit(kind, &items, text)
+    }
+
+    /// Writes `value` as a watch does: one line of JSON, or one document of a YAML stream.
     ///
     /// # Errors
     /// When `value` cannot be serialised.
     pub(crate) fn emit_line<T: Serialize>(&self, kind: &str, value: &T) -> anyhow::Result<()> {
-        self.data(&format!("{}\n", document(kind, value)?));
+        let document = document(kind, value)?;
+        self.data(&stream_part(self.options.format, &document)?);
         Ok(())
     }
 
@@ -237,7 +256,7 @@ fn document<T: Serialize>(kind: &str, value: &T) -> anyhow::Result<serde_json::V
     let mut document = serde_json::Map::new();
     document.insert("apiVersion".to_owned(), API_VERSION.into());
     document.insert("kind".to_owned(), kind.into());
-    match camel_case(serde_json::to_value(value)?) {
+    match serde_json::to_value(value)? {
         serde_json::Value::Object(fields) => document.extend(fields),
         serde_json::Value::Array(items) => {
             document.insert("items".to_owned(), items.into());
@@ -249,31 +268,11 @@ fn document<T: Serialize>(kind: &str, value: &T) -> anyhow::Result<serde_json::V
     Ok(document.into())
 }
 
-/// Field names in one style, whichever crate they come from: `at_ms` becomes `atMs`.
-fn camel_case(value: serde_json::Value) -> serde_json::Value {
-    match value {
-        serde_json::Value::Object(fields) => {
-            fields.into_iter().map(|(name, value)| (camel_case_name(&name), camel_case(value))).collect()
-        }
-        serde_json::Value::Array(items) => items.into_iter().map(camel_case).collect(),
-        other => other,
-    }
-}
-
-/// Names that are no field names (labels, versions, paths) stay as they are.
-fn camel_case_name(name: &str) -> String {
-    let is_field = name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if !is_field {
-        return name.to_owned();
-    }
-    let mut words = name.split('_');
-    let first = words.next().unwrap_or_default().to_owned();
-    words.fold(first, |mut name, word| {
-        let mut letters = word.chars();
-        name.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
-        name.push_str(letters.as_str());
-        name
+/// One document of many.
+fn stream_part(format: Format, document: &serde_json::Value) -> anyhow::Result<String> {
+    Ok(match format {
+        Format::Yaml => format!("---\n{}", serde_saphyr::to_string(document)?),
+        _ => format!("{document}\n"),
     })
 }
 
@@ -352,15 +351,17 @@ mod tests {
     }
 
     #[test]
-    fn field_names_have_one_style() {
-        for (name, expected) in [
-            ("at_ms", "atMs"),
-            ("p99", "p99"),
-            ("atMs", "atMs"),
-            ("app.kubernetes.io/x_y", "app.kubernetes.io/x_y"),
-        ] {
-            assert_eq!(camel_case_name(name), expected);
-        }
+    fn names_that_users_gave_stay_as_they_are() {
+        let data = serde_json::json!({"data": {"max_items": "5", "a.b/c_d": "x"}});
+        assert_eq!(document("ConfigMap", &data).expect("serialises")["data"], data["data"]);
+    }
+
+    #[test]
+    fn a_watch_prints_a_line_or_a_document_of_a_stream() {
+        let document = serde_json::json!({"kind": "Status", "healthy": true});
+        let part = |format| stream_part(format, &document).expect("serialises");
+        assert_eq!(part(Format::Json), "{\"kind\":\"Status\",\"healthy\":true}\n");
+        assert_eq!(part(Format::Yaml), "---\nkind: Status\nhealthy: true\n");
     }
 
     #[test]

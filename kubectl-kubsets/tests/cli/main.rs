@@ -4,7 +4,9 @@
 mod bad_input;
 mod canary;
 mod completion;
+mod global;
 mod help;
+mod lab_plan;
 mod load;
 mod replay;
 mod report;

@@ -86,6 +86,7 @@ impl StageError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Api(error) if error.kind == ApiErrorKind::Timeout => exit::TIMEOUT,
+            Self::Api(error) if matches!(error.kind, ApiErrorKind::Refused(_)) => exit::USAGE,
             Self::Wait(error) if matches!(**error, WaitError::Timeout { .. }) => exit::TIMEOUT,
             Self::NotReached { .. } | Self::StableNotReached { .. } | Self::Watchdog(_) => exit::TIMEOUT,
             Self::NoVersion(_) | Self::SameVersion(_) | Self::Judge(_) | Self::Busy(_) | Self::Changed(_) => {

@@ -85,20 +85,25 @@ pub struct IndicatorEvidence {
 
 /// The numbers behind a decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Evidence {
     /// Evidence that canary is worse: the mean over the indicators.
     pub fail: f64,
     /// Evidence that FAIL needs.
+    #[serde(alias = "fail_needed")]
     pub fail_needed: f64,
     /// Evidence that canary's error rate is below the limit.
     pub pass: f64,
     /// Evidence that PASS needs.
+    #[serde(alias = "pass_needed")]
     pub pass_needed: f64,
     /// Evidence that the split is wrong.
     pub split: f64,
     /// Evidence that INVALID needs.
+    #[serde(alias = "split_needed")]
     pub split_needed: f64,
     /// Each indicator apart.
+    #[serde(alias = "per_indicator")]
     pub per_indicator: Vec<IndicatorEvidence>,
     /// Canary's requests and failed requests since the run began.
     pub canary: Counts,
@@ -107,6 +112,7 @@ pub struct Evidence {
     /// The share ordered, if known.
     pub weight: Option<f64>,
     /// Seconds judged so far.
+    #[serde(alias = "elapsed_seconds")]
     pub elapsed_seconds: f64,
     /// The rule that decided.
     pub rule: Rule,

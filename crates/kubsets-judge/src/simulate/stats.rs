@@ -26,6 +26,7 @@ pub(super) struct RuleOutcome {
 
 /// Figures over the runs of a row. Quantiles are over all runs; they are missing where too few runs got there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Stats {
     /// Share of runs with FAIL at any time, also after PASS.
     pub fail_rate: f64,
@@ -82,6 +83,7 @@ impl Stats {
 
 /// What another tool's rule did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct RuleStats {
     /// Name of the rule with its settings.
     pub rule: String,

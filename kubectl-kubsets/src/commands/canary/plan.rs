@@ -27,6 +27,7 @@ pub(super) async fn make(app: &App, release: &Release) -> anyhow::Result<(Access
         Some(namespace) if app.global.namespace.is_none() => access.with_namespace(namespace),
         _ => access,
     };
+    access.permit_namespace(access.namespace()).await?;
     app.ui.detail("reading the cluster and making the plan");
     let refused = match plan(&access, spec.clone()).await {
         Ok(plan) => return Ok((access, plan, None)),

@@ -25,6 +25,10 @@ pub(super) struct Args {
     /// Lines instead of the live picture (the default without a terminal)
     #[arg(long)]
     plain: bool,
+
+    /// Show the plan and stop, as `canary plan` does; the cluster is read
+    #[arg(long, value_name = "WHERE", value_parser = ["client"])]
+    dry_run: Option<String>,
 }
 
 /// Runs a canary to its end.
@@ -32,10 +36,8 @@ pub(super) struct Args {
 /// # Errors
 /// When the release is refused before anything changed.
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
-    if app.global.read_only {
-        return Err(Failure::usage("`canary run` changes the cluster, and --read-only forbids that")
-            .with_hint("`kubectl kubsets canary plan` shows what it would do")
-            .into());
+    if args.dry_run.is_some() {
+        return plan::run(app, &args.release).await;
     }
     let (access, plan, _entrance) = plan::make(app, &args.release).await?;
     announce(app, &access, &plan);

@@ -14,11 +14,15 @@ use kubsets_cluster::kind::Kind;
 use kubsets_cluster::kubeconfig::{self, Entry};
 use kubsets_cluster::native::Native;
 use kubsets_cluster::{ClusterInfo, ClusterName, Event, Events, Provider, ProviderKind};
+use kubsets_kube::{Access, AccessOptions};
 
 use super::{Which, native_root, spec, usual_time};
 use crate::app::App;
 use crate::platform::{self, ImageStore, PlatformParts};
 use crate::ui::{ExitCode, Failure, Printer, Step};
+
+/// What the first line of a command says where a whole cluster is at stake.
+const EVERY_NAMESPACE: &str = "(all)";
 
 /// The provider that a person asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,26 +116,79 @@ impl<'a> Clusters<'a> {
     }
 
     /// The provider that has a cluster of this name, where one has.
-    fn owner(&self, name: &ClusterName) -> anyhow::Result<Option<ProviderKind>> {
+    fn owner(&self, name: &ClusterName) -> anyhow::Result<Option<ClusterInfo>> {
         for kind in [ProviderKind::Native, ProviderKind::Kind, ProviderKind::K3d] {
             // a tool that is not installed has no clusters
-            if self.provider(kind)?.status(name).is_ok() {
-                return Ok(Some(kind));
+            if let Ok(info) = self.provider(kind)?.status(name) {
+                return Ok(Some(info));
             }
         }
         Ok(None)
     }
 
+    /// The kind of the cluster that the flags name; `None` where there is none yet.
+    ///
+    /// # Errors
+    /// When this program cannot find itself or its parts.
+    pub(crate) fn named(&self, which: &Which) -> anyhow::Result<Option<ProviderKind>> {
+        let owner = self.owner(&which.name)?;
+        Ok(resolve(which.provider, self.app.global.context.as_deref(), owner.as_ref()))
+    }
+
+    /// Says which cluster is about to change: the first line of every command that does.
+    ///
+    /// # Errors
+    /// When `--context` or the current context of somebody else's cluster is not usable.
+    pub(crate) async fn announce(
+        &self,
+        kind: ProviderKind,
+        name: &ClusterName,
+        namespace: &str,
+    ) -> anyhow::Result<()> {
+        let line = if kind == ProviderKind::Current {
+            self.app.access().await?.with_namespace(namespace).facts().to_string()
+        } else {
+            let context = context(kind, name);
+            let options = AccessOptions { context: Some(context.clone()), ..self.app.access_options() };
+            match Access::connect(&options).await {
+                Ok(access) => access.with_namespace(namespace).facts().to_string(),
+                Err(_) => format!("context {context}, server not known yet, namespace {namespace}"),
+            }
+        };
+        self.app.ui.message(line);
+        Ok(())
+    }
+
+    /// [`Clusters::announce`] for a cluster that exists, with what is in every namespace at stake.
+    ///
+    /// # Errors
+    /// That no provider has the cluster.
+    pub(crate) async fn announce_existing(&self, which: &Which) -> anyhow::Result<()> {
+        let kind = match which.provider {
+            Choice::Only(kind) => kind,
+            Choice::Auto => self.existing(&which.name)?,
+        };
+        self.announce(kind, &which.name, EVERY_NAMESPACE).await
+    }
+
+    /// [`Clusters::announce`] for the cluster that [`Clusters::delete`] removes.
+    ///
+    /// # Errors
+    /// When this program cannot find itself or its parts.
+    pub(crate) async fn announce_deleted(&self, which: &Which) -> anyhow::Result<()> {
+        self.announce(self.deleted(which)?, &which.name, EVERY_NAMESPACE).await
+    }
+
+    fn existing(&self, name: &ClusterName) -> anyhow::Result<ProviderKind> {
+        let owner =
+            self.owner(name)?.ok_or_else(|| kubsets_cluster::Error::NoCluster { name: name.to_string() })?;
+        Ok(owner.provider)
+    }
+
     /// The kind that a new cluster gets.
     fn choose(&self, which: &Which) -> anyhow::Result<ProviderKind> {
-        if let Choice::Only(kind) = which.provider {
+        if let Some(kind) = self.named(which)? {
             return Ok(kind);
-        }
-        if let Some(kind) = self.owner(&which.name)? {
-            return Ok(kind);
-        }
-        if self.app.global.context.is_some() {
-            return Ok(ProviderKind::Current);
         }
         let mut failure = Failure::new(ExitCode::Skipped, "no provider can make a cluster on this machine");
         for kind in [ProviderKind::Kind, ProviderKind::K3d, ProviderKind::Native] {
@@ -167,9 +224,7 @@ impl<'a> Clusters<'a> {
     ) -> anyhow::Result<T> {
         let kind = match which.provider {
             Choice::Only(kind) => kind,
-            Choice::Auto => self
-                .owner(&which.name)?
-                .ok_or_else(|| kubsets_cluster::Error::NoCluster { name: which.name.to_string() })?,
+            Choice::Auto => self.existing(&which.name)?,
         };
         let provider = self.provider(kind)?;
         let name = which.name.clone();
@@ -205,11 +260,7 @@ impl<'a> Clusters<'a> {
     /// # Errors
     /// What the provider says.
     pub(crate) async fn delete(&self, which: &Which) -> anyhow::Result<()> {
-        let kind = match which.provider {
-            Choice::Only(kind) => kind,
-            // what is left of a native cluster may have no record
-            Choice::Auto => self.owner(&which.name)?.unwrap_or(ProviderKind::Native),
-        };
+        let kind = self.deleted(which)?;
         if kind == ProviderKind::Native {
             self.leave(&which.name);
         }
@@ -219,6 +270,15 @@ impl<'a> Clusters<'a> {
         tokio::task::spawn_blocking(move || provider.delete(&name, &told)).await??;
         progress.done();
         Ok(())
+    }
+
+    /// The provider whose cluster [`Clusters::delete`] removes.
+    fn deleted(&self, which: &Which) -> anyhow::Result<ProviderKind> {
+        Ok(match which.provider {
+            Choice::Only(kind) => kind,
+            // what is left of a native cluster may have no record
+            Choice::Auto => self.owner(&which.name)?.map_or(ProviderKind::Native, |owner| owner.provider),
+        })
     }
 
     /// One cluster.
@@ -269,9 +329,50 @@ impl<'a> Clusters<'a> {
     }
 }
 
+/// The kind of the cluster that is meant: the one that was asked for; with a context that is not its own, the
+/// cluster of that context; else its owner.
+fn resolve(choice: Choice, context: Option<&str>, owner: Option<&ClusterInfo>) -> Option<ProviderKind> {
+    match (choice, context) {
+        (Choice::Only(kind), _) => Some(kind),
+        (Choice::Auto, Some(context)) if owner.is_none_or(|owner| owner.context != context) => {
+            Some(ProviderKind::Current)
+        }
+        (Choice::Auto, _) => owner.map(|owner| owner.provider),
+    }
+}
+
+/// The context that a cluster of ours has in the kubeconfig.
+fn context(kind: ProviderKind, name: &ClusterName) -> String {
+    match kind {
+        ProviderKind::Kind => format!("kind-{name}"),
+        ProviderKind::K3d => format!("k3d-{name}"),
+        ProviderKind::Native | ProviderKind::Current => name.context(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kubsets_cluster::Health;
+
+    #[test]
+    fn a_context_of_another_cluster_goes_before_a_cluster_of_the_same_name() {
+        let native = ClusterInfo {
+            name: "kubsets".into(),
+            provider: ProviderKind::Native,
+            context: "kubsets".into(),
+            nodes: Vec::new(),
+            health: Health::Running,
+        };
+        let owner = Some(&native);
+        assert_eq!(resolve(Choice::Auto, None, owner), Some(ProviderKind::Native));
+        assert_eq!(resolve(Choice::Auto, Some("kubsets"), owner), Some(ProviderKind::Native));
+        assert_eq!(resolve(Choice::Auto, Some("production"), owner), Some(ProviderKind::Current));
+        assert_eq!(resolve(Choice::Auto, Some("kubsets"), None), Some(ProviderKind::Current));
+        assert_eq!(resolve(Choice::Auto, None, None), None);
+        let kind = Choice::Only(ProviderKind::Kind);
+        assert_eq!(resolve(kind, Some("production"), owner), Some(ProviderKind::Kind));
+    }
 
     #[test]
     fn providers_are_taken_by_name() {

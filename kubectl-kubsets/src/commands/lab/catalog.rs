@@ -149,7 +149,7 @@ pub(in crate::commands) fn list(
 ) -> anyhow::Result<ExitCode> {
     let sources = all(folder)?;
     let labs: Vec<Lab> = of_family(&sources, family).into_iter().map(parse).collect::<Result<_, _>>()?;
-    app.ui.emit("LabList", &labs, |style| {
+    app.ui.emit_list("LabList", &labs, Lab::full_name, |style| {
         let mut table = Table::new(["LAB", "LEVEL", "MINUTES", "QUESTION"]).right([1, 2]);
         for lab in &labs {
             table.row([

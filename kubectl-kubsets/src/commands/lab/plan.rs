@@ -41,8 +41,13 @@ pub(super) fn make(
 
 /// Prints the plan; nothing is changed, no cluster is needed.
 pub(super) fn run(app: &App, family: Option<&str>, args: &Args) -> anyhow::Result<ExitCode> {
-    for plan in make(family, &args.choice, &args.values)? {
-        app.ui.emit("LabPlan", &plan, |style| describe(&plan, style))?;
+    show(app, &make(family, &args.choice, &args.values)?)
+}
+
+/// Prints plans.
+pub(super) fn show(app: &App, plans: &[Plan]) -> anyhow::Result<ExitCode> {
+    for plan in plans {
+        app.ui.emit("LabPlan", plan, |style| describe(plan, style))?;
     }
     Ok(ExitCode::Success)
 }

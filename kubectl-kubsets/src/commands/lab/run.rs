@@ -8,7 +8,7 @@ use kubsets_undo::{RunId, StateDir};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
-use super::{catalog, farewell, follow, outcome, plan, refuse_read_only, watch};
+use super::{catalog, farewell, follow, outcome, plan, watch};
 use crate::app::App;
 use crate::entrance;
 use crate::report;
@@ -32,6 +32,10 @@ pub(super) struct Args {
     #[arg(long)]
     plain: bool,
 
+    /// Show the plan and stop, as `lab plan` does; the cluster is not asked
+    #[arg(long, value_name = "WHERE", value_parser = ["client"])]
+    dry_run: Option<String>,
+
     /// File for the results as `JUnit` XML: a test case for each step and each expectation
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     junit: Option<std::path::PathBuf>,
@@ -42,13 +46,16 @@ pub(super) struct Args {
 /// # Errors
 /// When the lab is not valid, or there is no cluster.
 pub(super) async fn run(app: &App, family: Option<&str>, args: Args) -> anyhow::Result<ExitCode> {
-    refuse_read_only(app, "lab run")?;
     let plans = plan::make(family, &args.choice, &args.values)?;
+    if args.dry_run.is_some() {
+        return plan::show(app, &plans);
+    }
     if args.step && !std::io::stdin().is_terminal() {
         return Err(Failure::usage("--step waits for a key, and there is no terminal").into());
     }
     let access = app.stack_access().await?;
     app.ui.message(access.facts().to_string());
+    access.permit_namespace(access.namespace()).await?;
     for plan in &plans {
         app.ui.message(plan::sentence(plan));
     }

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use kubsets_kube::Hint;
 
-use super::{ExitCode, Failure};
+use super::{ExitCode, Failure, builds};
 
 /// What is known about an error beyond its text.
 pub(super) struct Advice {
@@ -36,16 +36,40 @@ pub(super) fn advice_on(error: &(dyn Error + 'static)) -> Option<Advice> {
     } else if let Some(error) = error.downcast_ref::<kubsets_cluster::Error>() {
         Advice { hints: error.hint().into_iter().collect(), code: cluster_code(error) }
     } else if let Some(error) = error.downcast_ref::<kubsets_delivery::PlanError>() {
-        from(error, if error.is_cluster_error() { ExitCode::Cluster } else { ExitCode::Usage })
+        let code = match error {
+            kubsets_delivery::PlanError::Api(error) => api_code(error),
+            error if error.is_cluster_error() => ExitCode::Cluster,
+            _ => ExitCode::Usage,
+        };
+        from(error, code)
     } else if let Some(error) = error.downcast_ref::<kubsets_delivery::ManageError>() {
         from(error, ExitCode::from_number(error.exit_code()))
-    } else if error.is::<kubsets_lab::LabError>() || error.is::<kubsets_delivery::RunIdError>() {
+    } else if is_wrong_input(error) {
         Advice { hints: Vec::new(), code: ExitCode::Usage }
+    } else if let Some(advice) = builds::advice_on(error) {
+        advice
     } else if error.is::<kube::Error>() {
         Advice { hints: Vec::new(), code: ExitCode::Cluster }
     } else {
         return None;
     })
+}
+
+/// What a person typed or wrote into a file is not of the accepted form.
+fn is_wrong_input(error: &(dyn Error + 'static)) -> bool {
+    error.is::<kubsets_lab::LabError>()
+        || error.is::<kubsets_delivery::RunIdError>()
+        || error.is::<kubsets_judge::ConfigError>()
+        || error.is::<kubsets_judge::LatencyError>()
+        || error.is::<kubsets_load::SpecError>()
+        || error.is::<kubsets_load::TargetError>()
+        || error.is::<kubsets_load::GuardError>()
+        || error.is::<kubsets_load::ScheduleError>()
+        || error.is::<kubsets_load::TemplateError>()
+        || error.is::<kubsets_load::ThresholdError>()
+        || error.is::<kubsets_load::TrustError>()
+        || matches!(error.downcast_ref(), Some(kubsets_load::FindMaxError::Options(_)))
+        || matches!(error.downcast_ref(), Some(kubsets_load::LoadError::Name(_)))
 }
 
 /// A refusal by our own rules is a usage error, a late answer a timeout, the rest the cluster's.
@@ -84,6 +108,23 @@ mod tests {
         let known = advice_on(&error).expect("is known");
         assert_eq!(known.code, ExitCode::Cluster);
         assert!(known.hints[0].contains("kubectl kubsets doctor"));
+    }
+
+    #[test]
+    fn a_namespace_that_is_not_ours_is_a_usage_error_at_plan_time() {
+        let refusal = kubsets_kube::Refusal::UnlabelledNamespace { namespace: "production".into() };
+        let refusal = kube::Error::Service(Box::new(refusal));
+        let error = kubsets_kube::ApiError::new("change namespace production", refusal);
+        let known = advice_on(&kubsets_delivery::PlanError::Api(error)).expect("is known");
+        assert_eq!(known.code, ExitCode::Usage);
+        assert!(known.hints[0].contains("--allow-namespace production"), "{:?}", known.hints);
+    }
+
+    #[test]
+    fn a_wrong_number_is_a_usage_error() {
+        let error =
+            kubsets_judge::JudgeConfig { error_limit: 7.0, ..Default::default() }.validate().unwrap_err();
+        assert_eq!(advice_on(&error).expect("is known").code, ExitCode::Usage);
     }
 
     #[test]
