@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bench::Bench;
 use crate::event::{Events, RunEvent};
 use crate::ledger::Ledger;
-use crate::outcome::{StepReport, SwitchReport, Totals, UndoReport};
+use crate::outcome::{StepEvidence, StepReport, SwitchReport, Totals, UndoReport};
 use crate::plan::{Plan, StepPlan};
 use crate::stage::{Stage, StageError, Versions};
 use kubsets_lab::operation::OnInconclusive;
@@ -302,6 +302,11 @@ impl<'a, S: Stage, T: TickSource> Machine<'a, S, T> {
             return Ok(false);
         }
         let look = self.bench.observe(tick);
+        self.ledger.judged(StepEvidence {
+            pass: look.step_evidence,
+            needed: self.bench.pass_needed(),
+            errors: look.step_errors,
+        });
         self.tell(tick, Some(&look));
         self.evidence = Some(look.decision.evidence().clone());
         match look.decision.verdict() {

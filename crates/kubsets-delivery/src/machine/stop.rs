@@ -1,6 +1,6 @@
 //! Why a run stops going forward.
 
-use kubsets_kube::PodProblem;
+use kubsets_kube::{Hint, PodProblem};
 
 use crate::outcome::{RunVerdict, exit};
 use crate::stage::StageError;
@@ -53,6 +53,14 @@ impl Stop {
             Self::Aborted(who) => format!("abort asked for by {who}"),
             Self::TakenOver(why) => why.clone(),
             Self::Failed(error) => error.to_string(),
+        }
+    }
+
+    /// What to do about it, if there is something.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Failed(error) => error.hint(),
+            _ => None,
         }
     }
 

@@ -134,6 +134,11 @@ async fn a_good_canary_climbs_all_steps_and_is_promoted() {
     );
     assert_eq!(ended.steps.len(), 5);
     assert!(ended.steps.iter().all(|step| step.passed));
+    let shown = ended.steps[1].evidence.unwrap();
+    assert!(shown.pass >= shown.needed && shown.errors.canary.n >= 299, "{shown:?}");
+    let (weakest, _) = crate::outcome::weakest(&ended.steps).unwrap();
+    let least = ended.steps.iter().map(|step| step.evidence.unwrap().pass).fold(f64::INFINITY, f64::min);
+    assert!((weakest.evidence.unwrap().pass - least).abs() < 1e-9);
     assert!((ended.steps[1].share.percent - 10.0).abs() < 1e-9);
     assert_eq!(ended.switches.len(), 6);
     assert_eq!(ended.totals.failed_for_users, 0);

@@ -1,5 +1,7 @@
 //! The summary at the end of a run.
 
+mod evidence;
+
 use kubsets_delivery::{Outcome, RunVerdict, UndoReport};
 
 use crate::ui::canary_log::share_text;
@@ -24,6 +26,9 @@ pub(super) fn describe(outcome: &Outcome, style: Style) -> String {
     );
     if let Some(step) = outcome.steps.last() {
         fact("share", ascii(&format!("{}, {} % ordered", share_text(&step.share), step.percent), style));
+    }
+    if let Some(evidence) = evidence::describe(outcome) {
+        fact("evidence", evidence);
     }
     let totals = &outcome.totals;
     fact(

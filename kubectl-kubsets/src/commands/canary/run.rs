@@ -173,6 +173,10 @@ fn farewell(app: &App, state: &StateDir, outcome: &Outcome) {
         app.ui.hint(format!("`{command}` finishes the undo"));
         return;
     }
+    if let Some(hint) = &outcome.hint {
+        app.ui.hint(hint);
+        return;
+    }
     match outcome.verdict {
         RunVerdict::Promoted => {
             app.ui.hint(format!("`kubectl kubsets canary undo {}` takes the promotion back", outcome.run));
