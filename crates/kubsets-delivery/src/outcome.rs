@@ -15,6 +15,9 @@ pub enum RunVerdict {
     RolledBack,
     /// No verdict in the time; the old version serves everything.
     Inconclusive,
+    /// What was measured is worth nothing: the split was not as ordered, or the load generator itself stalled;
+    /// the old version serves everything.
+    Invalid,
     /// A user ended the run; the old version serves everything.
     Aborted,
     /// Something other than the new version's behaviour ended the run.
@@ -121,7 +124,7 @@ pub struct UndoReport {
     /// Milliseconds from the decision until the API server had the old weights.
     pub api_ms: f64,
     /// Milliseconds from the decision to the last answer of the canary that a user could see;
-    /// absent when traffic was not watched.
+    /// absent when no traffic was to be moved, or when answers did not tell.
     pub wire_ms: Option<f64>,
     /// Milliseconds from the decision until every object was removed.
     pub total_ms: f64,

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::driver::HttpRouteDriver;
 use crate::event::{Events, Record, RunEvent};
 use crate::machine::{Ended, Machine, Stop};
+use crate::objects::SIDE_HEADER;
 use crate::outcome::{Outcome, RunVerdict, Totals, exit, weakest};
 use crate::plan::Plan;
 use crate::record::{EVENTS_FILE, LOAD_FILE, PLAN_FILE, RUN_FILE};
@@ -111,6 +112,9 @@ fn load_spec(plan: &Plan) -> LoadSpec {
     }
     let mut spec = LoadSpec::new(target.url.clone(), Schedule::constant(settings.rate));
     spec.targets = vec![target];
+    if plan.marked {
+        SIDE_HEADER.clone_into(&mut spec.version_header);
+    }
     spec.connections = settings.connections;
     spec.timeout = settings.timeout.0;
     spec.drain = Some(Duration::from_secs(2));
@@ -181,7 +185,8 @@ fn outcome(plan: &Plan, ended: Ended, seconds: f64) -> Outcome {
     if incomplete {
         exit_code = exit::CLEANUP;
     }
-    let versions = ended.versions;
+    // Marks are no versions.
+    let versions = ended.versions.filter(|_| !plan.marked);
     let mut outcome = Outcome {
         api_version: "kubsets.dev/v1alpha1".into(),
         kind: "CanaryOutcome".into(),
@@ -233,6 +238,25 @@ mod tests {
         assert_eq!(spec.targets[0].url, "http://127.0.0.1:30080/api/info");
         assert!(spec.duration.unwrap().as_secs_f64() > plan.longest_seconds());
         assert!(spec.allow_hosts.contains(&"127.0.0.1".to_owned()));
+    }
+
+    #[test]
+    fn marks_tell_sides_and_are_no_versions() {
+        let plain = plan();
+        assert_eq!(load_spec(&plain).version_header, "x-kubsets-version");
+        let marked = Plan { marked: true, ..plain };
+        assert_eq!(load_spec(&marked).version_header, "x-kubsets-side");
+        let mut ended = failed(StageError::NotMarked("x"));
+        ended.versions =
+            Some(crate::stage::Versions { stable: vec!["stable".into()], canary: "canary".into() });
+        let outcome = outcome(&marked, ended, 1.0);
+        assert_eq!(
+            (outcome.stable_version.as_deref(), outcome.canary_version.as_deref()),
+            (Some("0.1.0"), Some("2"))
+        );
+        // Something was changed, and taken back: not what exit code 2 means.
+        assert_eq!(outcome.exit_code, 5);
+        assert!(outcome.hint.is_some());
     }
 
     #[test]

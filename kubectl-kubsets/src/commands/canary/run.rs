@@ -184,6 +184,9 @@ fn farewell(app: &App, state: &StateDir, outcome: &Outcome) {
         RunVerdict::Inconclusive => {
             app.ui.hint("more traffic (--rate) or more time (--step-budget) brings evidence");
         }
+        RunVerdict::Invalid => {
+            app.ui.hint("the report shows the share and the load generator second by second");
+        }
         RunVerdict::Error => {
             app.ui.hint("`kubectl kubsets status` says what is wrong and where to look first");
         }

@@ -1,6 +1,6 @@
 //! Judges the recorded seconds of a canary again, by other rules. Pure.
 
-use kubsets_delivery::{Record, RunEvent, TickEvent};
+use kubsets_delivery::{Record, RunEvent};
 use kubsets_judge::compare::ClassicRule;
 use kubsets_judge::{ConfigError, Judge, JudgeConfig, LimitTest, Tick, Verdict as Judged};
 use serde::Serialize;
@@ -162,7 +162,7 @@ fn by_evidence(seconds: &Seconds, config: &JudgeConfig) -> Result<Row, ConfigErr
 
 #[cfg(test)]
 mod tests {
-    use kubsets_delivery::SideTick;
+    use kubsets_delivery::{SideTick, TickEvent};
 
     use super::*;
 
