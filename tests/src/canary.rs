@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::plugin::Plugin;
 
@@ -93,6 +93,61 @@ pub(crate) fn bad(plugin: &Plugin) -> anyhow::Result<()> {
     roll_back(plugin).map(drop)
 }
 
+/// A server that knows nothing of us, beside the stack: the worker's admin port, which names no version.
+const PLAIN: &str = "plain";
+
+/// The objects of the plain server: the worker's Deployment under another name, its Service, its route.
+fn plain_objects(plugin: &Plugin) -> anyhow::Result<Value> {
+    let labels = json!({"app.kubernetes.io/name": PLAIN});
+    let metadata = json!({"name": PLAIN, "namespace": "kubsets-demo"});
+    let worker = plugin.object("deployment", "worker")?;
+    let mut spec = worker["spec"].clone();
+    spec["replicas"] = json!(1);
+    spec["selector"] = json!({"matchLabels": labels});
+    spec["template"]["metadata"] = json!({"labels": labels});
+    let spec_of_pods = spec["template"]["spec"].as_object_mut().context("a template has pods")?;
+    spec_of_pods.remove("topologySpreadConstraints");
+    let deployment =
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec});
+    let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {
+        "selector": labels, "ports": [{"port": 80, "targetPort": 9090}]}});
+    let route = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": metadata,
+        "spec": {
+            "parentRefs": [{"name": "kubsets"}],
+            "hostnames": ["plain.kubsets.local"],
+            "rules": [{"backendRefs": [{"name": PLAIN, "port": 80}]}]}});
+    Ok(json!({"apiVersion": "v1", "kind": "List", "items": [deployment, service, route]}))
+}
+
+/// A Deployment whose answers name neither version nor pod is released like any other.
+pub(crate) fn plain(plugin: &Plugin) -> anyhow::Result<()> {
+    let file = plugin.scratch("plain.json", &plain_objects(plugin)?.to_string())?;
+    plugin.kubectl(&["apply", "-f", &file])?;
+    let released = release_plain(plugin);
+    plugin.kubectl(&["delete", "-f", &file, "--ignore-not-found"])?;
+    released
+}
+
+#[expect(clippy::print_stdout, reason = "a test runner reports on standard output")]
+fn release_plain(plugin: &Plugin) -> anyhow::Result<()> {
+    plugin.kubectl(&["-n", "kubsets-demo", "rollout", "status", "deployment/plain", "--timeout=120s"])?;
+    let route = plugin.object("httproute", PLAIN)?;
+    let args = ["canary", "run", "--deployment", PLAIN, "--path", "/metrics", "--weights", "10,50,100"];
+    let (code, outcome) = plugin.json(&[&args[..], &["--set", "APP_VERSION=9.9.9"]].concat())?;
+    ensure!(code == 0 && outcome["verdict"] == "promoted", "exit code {code}: {outcome:#}");
+    ensure!(outcome["canaryVersion"] == "9.9.9", "{outcome:#}");
+    ensure!(outcome["undo"]["wireMs"].is_number(), "the way back was not measured: {outcome:#}");
+    let last = outcome["steps"].as_array().and_then(|steps| steps.last()).context("there are steps")?;
+    ensure!(last["share"]["percent"].as_f64().is_some_and(|share| share > 99.0), "{last:#}");
+    println!(
+        "marked answers: {} of {} requests dropped by switching, {} failed",
+        outcome["droppedBySwitching"], outcome["totals"]["planned"], outcome["totals"]["failedForUsers"]
+    );
+    nothing_added(plugin, Duration::from_secs(15))?;
+    ensure!(plugin.object("httproute", PLAIN)? == route, "the route is not as it was");
+    Ok(())
+}
+
 /// Starts a canary and waits until it has traffic.
 fn start(plugin: &Plugin) -> anyhow::Result<std::process::Child> {
     let mut child = plugin.start(&["canary", "run", "--set", "APP_VERSION=9.9.9"])?;
@@ -141,6 +196,7 @@ pub(crate) fn refused(plugin: &Plugin) -> anyhow::Result<()> {
         (2, &["canary", "run", "good-release", "--weights", "10,250"]),
         (2, &["canary", "run", "good-release", "--rate", "1"]),
         (2, &["canary", "run", "--set", "novalue"]),
+        (2, &["canary", "run", "--image", "registry.kubsets.local/kubsets/demo-app:no-such-tag"]),
         (5, &["canary", "run", "good-release", "--context", "no-such-context"]),
         (2, &["cluster", "create", "--nodes", "9"]),
         (2, &["canary", "run", "good-release", "--read-only"]),
@@ -148,6 +204,9 @@ pub(crate) fn refused(plugin: &Plugin) -> anyhow::Result<()> {
         let (code, said) = plugin.refusal(args)?;
         ensure!(code == expected, "`{}` ended with {code}, expected {expected}: {said}", args.join(" "));
         ensure!(said.contains("error:"), "`{}` gave no reason: {said}", args.join(" "));
+        // What the command line itself refuses comes with the accepted form and leads to the help.
+        let helps = said.contains("hint:") || said.contains("try '--help'");
+        ensure!(helps, "`{}` says not what to do: {said}", args.join(" "));
     }
     ensure!(picture(plugin)? == before, "objects are not as they were");
     nothing_added(plugin, Duration::from_secs(1))
@@ -175,5 +234,6 @@ pub(crate) fn twenty_good(plugin: &Plugin) -> anyhow::Result<()> {
         planned += outcome["totals"]["planned"].as_u64().unwrap_or(0);
     }
     println!("{planned} requests, none lost");
+    ensure!(planned >= 20_000, "only {planned} requests were sent");
     Ok(())
 }

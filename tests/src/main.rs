@@ -43,6 +43,7 @@ const STEPS: &[Step] = &[
     step("status is healthy", cluster::status),
     step("a good release is promoted", canary::good),
     step("a bad release is rolled back", canary::bad),
+    step("a plain server is released like any other", canary::plain),
     step("a killed canary is undone by the cluster", canary::killed),
     step("an interrupted canary is undone at once", canary::interrupted),
     step("bad input changes nothing", canary::refused),

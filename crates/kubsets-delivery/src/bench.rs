@@ -23,6 +23,8 @@ pub(crate) struct Look {
     pub(crate) step_evidence: f64,
     /// Whether this step has enough of it.
     pub(crate) step_passed: bool,
+    /// What this step has judged so far.
+    pub(crate) step_errors: Block,
 }
 
 /// The judge with everything that turns traffic into its ticks.
@@ -39,6 +41,7 @@ pub(crate) struct Bench {
     thresholds: Option<[Duration; 3]>,
     judge: Judge,
     step: LimitTest,
+    step_errors: Block,
     share: f64,
 }
 
@@ -54,6 +57,7 @@ impl Bench {
             warm: Vec::new(),
             seen: 0,
             thresholds: None,
+            step_errors: Block::default(),
             share: 0.0,
         })
     }
@@ -109,6 +113,7 @@ impl Bench {
     pub(crate) fn begin_step(&mut self, share: f64) {
         self.share = share;
         self.step = LimitTest::new(&self.config);
+        self.step_errors = Block::default();
     }
 
     /// Adds a second that counts.
@@ -118,6 +123,7 @@ impl Bench {
         } else {
             let judged = self.judge_tick(tick, Some(self.share));
             self.step.observe(judged.error.canary);
+            self.step_errors += judged.error;
             judged
         };
         let log_e = self.step.log_e();
@@ -125,6 +131,7 @@ impl Bench {
             decision: self.judge.observe(&judged),
             step_evidence: log_e.min(690.0).exp(),
             step_passed: log_e >= -self.config.pass_alpha.ln(),
+            step_errors: self.step_errors,
         }
     }
 

@@ -18,6 +18,16 @@ pub enum Side {
     Canary,
 }
 
+impl Side {
+    /// Its name, as answers that the route marks carry it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Stable => "stable",
+            Self::Canary => "canary",
+        }
+    }
+}
+
 /// Moves traffic between the two sides, and leads probes to one of them.
 pub trait TrafficDriver: Send + Sync {
     /// Name in plans and reports.

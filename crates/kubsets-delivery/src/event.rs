@@ -4,6 +4,7 @@ mod spread;
 
 use std::time::Instant;
 
+use kubsets_judge::{Block, Counts, Tick};
 use kubsets_kube::ObjectRef;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedSender;
@@ -63,6 +64,20 @@ pub struct TickEvent {
     pub share: Option<ShareReport>,
     /// The judge's sentence.
     pub reason: String,
+}
+
+impl TickEvent {
+    /// The second as the judge saw it, without latencies. Requests that neither version answered are put down
+    /// to the side that is short of its share.
+    pub fn judge_tick(&self) -> Tick {
+        let share = self.percent / 100.0;
+        let total = self.stable.requests + self.canary.requests + self.dropped;
+        let due = (share * total as f64).round() as u64;
+        let of_canary = due.saturating_sub(self.canary.requests).min(self.dropped);
+        let side = |tick: &SideTick, lost: u64| Counts::new(tick.requests + lost, tick.failed + lost);
+        let block = Block::new(side(&self.stable, self.dropped - of_canary), side(&self.canary, of_canary));
+        Tick::errors(share, block)
+    }
 }
 
 /// What happens in a run.
@@ -237,6 +252,19 @@ mod tests {
         let side: SideTick = serde_json::from_str(old).unwrap();
         assert!(side.spread.is_empty());
         assert_eq!(serde_json::to_string(&side).unwrap(), old);
+    }
+
+    #[test]
+    fn requests_without_an_answer_go_to_the_side_that_is_short() {
+        let side = |requests, failed| SideTick { requests, failed, ..SideTick::default() };
+        let judged = |stable, canary| {
+            let tick = TickEvent { percent: 10.0, stable, canary, dropped: 6, ..TickEvent::default() };
+            tick.judge_tick().error
+        };
+        let seen = judged(side(90, 1), side(4, 0));
+        assert_eq!((seen.canary, seen.stable), (Counts::new(10, 6), Counts::new(90, 1)));
+        let seen = judged(side(84, 0), side(10, 0));
+        assert_eq!((seen.canary, seen.stable), (Counts::new(10, 0), Counts::new(90, 6)));
     }
 
     #[test]

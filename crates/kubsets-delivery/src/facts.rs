@@ -4,10 +4,11 @@ use k8s_openapi::api::core::v1::Node;
 use kube::api::{Api, ListParams};
 use kubsets_kube::{Access, ApiError, Facts, ObjectRef};
 use kubsets_undo::object::list;
-use kubsets_undo::{Kind, Lease, ROLE_LABEL, RUN_LABEL};
+use kubsets_undo::{Kind, Lease, ROLE_LABEL, RUN_LABEL, RunId};
 use serde_json::Value;
 
 use crate::endpoint::{Endpoint, find_endpoint};
+use crate::probe::Prober;
 use crate::route::GATEWAY_API;
 use kubsets_lab::operation::CanarySpec;
 
@@ -45,6 +46,8 @@ pub struct ClusterFacts {
     pub images: Vec<String>,
     /// Where the gateway answers.
     pub endpoint: Option<Endpoint>,
+    /// Whether a request there was answered by a service that names its version; `None` without an answer.
+    pub names_version: Option<bool>,
 }
 
 /// An object whose name the canary needs.
@@ -92,6 +95,13 @@ pub async fn gather(access: &Access, spec: &CanarySpec) -> Result<ClusterFacts, 
         (None, Some(route)) => find_endpoint(access, route, &namespace).await?,
         (None, None) => None,
     };
+    let names_version = match &endpoint {
+        Some(endpoint) => {
+            let answer = Prober::new(endpoint, &spec.load.path, &RunId::generate()).ask(false).await;
+            (answer.status > 0).then_some(answer.version.is_some())
+        }
+        None => None,
+    };
     Ok(ClusterFacts {
         access: Some(access.clone().with_namespace(&namespace).facts().clone()),
         deployment,
@@ -107,6 +117,7 @@ pub async fn gather(access: &Access, spec: &CanarySpec) -> Result<ClusterFacts, 
         in_the_way,
         images: images(access).await,
         endpoint,
+        names_version,
         namespace,
     })
 }

@@ -3,7 +3,7 @@
 use kubsets_load::Tick;
 
 use crate::bench::{dropped, split};
-use crate::outcome::{ShareReport, StepReport, SwitchReport, Totals};
+use crate::outcome::{ShareReport, StepEvidence, StepReport, SwitchReport, Totals};
 
 /// Seconds after a move of traffic that belong to it, the one of the move itself included.
 const WINDOW: u32 = 4;
@@ -22,6 +22,7 @@ struct OpenStep {
     total: u64,
     canary_failed: u64,
     stable_failed: u64,
+    evidence: Option<StepEvidence>,
 }
 
 /// Accounts of a run.
@@ -109,8 +110,22 @@ impl Ledger {
 
     /// A step begins.
     pub(crate) fn begin_step(&mut self, percent: f64, now: f64) {
-        self.step =
-            Some(OpenStep { percent, began: now, canary: 0, total: 0, canary_failed: 0, stable_failed: 0 });
+        self.step = Some(OpenStep {
+            percent,
+            began: now,
+            canary: 0,
+            total: 0,
+            canary_failed: 0,
+            stable_failed: 0,
+            evidence: None,
+        });
+    }
+
+    /// The judge has looked at the step.
+    pub(crate) fn judged(&mut self, evidence: StepEvidence) {
+        if let Some(step) = &mut self.step {
+            step.evidence = Some(evidence);
+        }
     }
 
     /// The share measured in this step.
@@ -128,6 +143,7 @@ impl Ledger {
             share: ShareReport::new(step.percent, step.canary, step.total),
             canary_failed: step.canary_failed,
             stable_failed: step.stable_failed,
+            evidence: step.evidence,
         };
         self.steps.push(report.clone());
         Some(report)

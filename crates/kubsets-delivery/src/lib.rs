@@ -35,7 +35,9 @@ pub use kubsets_lab::units::{Percent, Span, UnitError};
 pub use kubsets_undo::{Comparison, Phase, RunId, RunIdError, StateDir, StateError, Undone};
 pub use manage::{Aborted, ManageError, RunningCanary, Status, abort, status, undo};
 pub use objects::PROBE_HEADER;
-pub use outcome::{Outcome, RunVerdict, ShareReport, StepReport, SwitchReport, Totals, UndoReport};
+pub use outcome::{
+    Outcome, RunVerdict, ShareReport, StepEvidence, StepReport, SwitchReport, Totals, UndoReport,
+};
 pub use plan::{
     Action, BlastRadius, DiffLine, Expectation, Plan, PlanError, PlannedObject, StepPlan, build, plan,
     watchdog_image,

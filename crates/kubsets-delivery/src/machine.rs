@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bench::Bench;
 use crate::event::{Events, RunEvent};
 use crate::ledger::Ledger;
-use crate::outcome::{StepReport, SwitchReport, Totals, UndoReport};
+use crate::outcome::{StepEvidence, StepReport, SwitchReport, Totals, UndoReport};
 use crate::plan::{Plan, StepPlan};
 use crate::stage::{Stage, StageError, Versions};
 use kubsets_lab::operation::OnInconclusive;
@@ -50,8 +50,12 @@ pub(crate) struct Machine<'a, S, T> {
     bench: Bench,
     ledger: Ledger,
     versions: Option<Versions>,
+    /// Whether both versions answer.
+    prepared: bool,
     /// Whether seconds are judged at all.
     judging: bool,
+    /// Judged seconds of this step, and those among them in which the load generator itself stalled.
+    judged: (u64, u64),
     /// Seconds still to pass before traffic counts as settled.
     settling: u64,
     percent: f64,
@@ -81,7 +85,9 @@ impl<'a, S: Stage, T: TickSource> Machine<'a, S, T> {
             bench,
             ledger: Ledger::default(),
             versions: None,
+            prepared: false,
             judging: false,
+            judged: (0, 0),
             settling: 0,
             percent: 0.0,
             evidence: None,
@@ -126,8 +132,8 @@ impl<'a, S: Stage, T: TickSource> Machine<'a, S, T> {
         self.events.doing("measuring the stable version and preparing the canary");
         let stage = self.stage;
         let versions = self.during(stage.prepare()).await??;
-        self.events
-            .emit(RunEvent::Ready { stable: versions.stable.clone(), canary: versions.canary.clone() });
+        self.prepared = true;
+        self.events.emit(self.ready(&versions));
         let warm = self.plan.spec.warm_up.0.as_secs() as usize;
         while self.bench.warm_seconds() < warm {
             self.second().await?;
@@ -147,6 +153,16 @@ impl<'a, S: Stage, T: TickSource> Machine<'a, S, T> {
         self.events.doing("replacing the stable pods by the new version");
         self.during(stage.replace_stable()).await??;
         Ok(Stop::Passed(unsure))
+    }
+
+    /// Both versions by the names that they have for people.
+    fn ready(&self, versions: &Versions) -> RunEvent {
+        let Versions { mut stable, mut canary } = versions.clone();
+        if self.plan.marked {
+            stable = self.plan.stable_version.clone().map_or(stable, |version| vec![version]);
+            canary = self.plan.canary_version.clone().unwrap_or(canary);
+        }
+        RunEvent::Ready { stable, canary }
     }
 
     /// One step. Gives the reason when it ended without a verdict and the run goes on all the same.
@@ -178,6 +194,7 @@ impl<'a, S: Stage, T: TickSource> Machine<'a, S, T> {
         self.bench.begin_step(step.percent.share());
         self.ledger.begin_step(percent, began);
         self.judging = true;
+        self.judged = (0, 0);
         let mut seconds = 0.0;
         loop {
             let passed = self.second().await?;
@@ -187,6 +204,12 @@ impl<'a, S: Stage, T: TickSource> Machine<'a, S, T> {
                 return Ok(None);
             }
             if seconds >= step.budget_seconds {
+                let (judged, stalled) = self.judged;
+                if stalled * 2 > judged {
+                    let reason =
+                        format!("the load generator stalled in {stalled} of {judged} seconds at {percent}%");
+                    return Err(Stop::Invalid(reason));
+                }
                 let reason = format!("no verdict at {percent}% within {:.0} s", step.budget_seconds);
                 if self.plan.spec.on_inconclusive == OnInconclusive::RollBack {
                     return Err(Stop::Inconclusive(reason));
@@ -294,19 +317,27 @@ impl<'a, S: Stage, T: TickSource> Machine<'a, S, T> {
         for report in self.ledger.add(tick, settled) {
             self.events.emit(RunEvent::Switched(report));
         }
-        if self.versions.is_none() {
+        // Before a route marks its answers they say nothing of stable.
+        if self.versions.is_none() && (self.prepared || !self.plan.marked) {
             self.bench.warm_up(tick);
         }
         if !settled {
             self.tell(tick, None);
             return Ok(false);
         }
+        self.judged.0 += 1;
+        self.judged.1 += u64::from(tick.disturbed);
         let look = self.bench.observe(tick);
+        self.ledger.judged(StepEvidence {
+            pass: look.step_evidence,
+            needed: self.bench.pass_needed(),
+            errors: look.step_errors,
+        });
         self.tell(tick, Some(&look));
         self.evidence = Some(look.decision.evidence().clone());
         match look.decision.verdict() {
             Verdict::Fail => Err(Stop::Worse(look.decision.reason().to_owned())),
-            Verdict::Invalid => Err(Stop::Inconclusive(look.decision.reason().to_owned())),
+            Verdict::Invalid => Err(Stop::Invalid(look.decision.reason().to_owned())),
             _ => Ok(look.step_passed),
         }
     }

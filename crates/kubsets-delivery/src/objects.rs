@@ -15,6 +15,9 @@ pub(crate) use canary::{
 /// Request header that leads probes of a run to one side.
 pub const PROBE_HEADER: &str = "x-kubsets-probe";
 
+/// Response header in which the route names the side of an answer, where answers do not name their version.
+pub(crate) const SIDE_HEADER: &str = "x-kubsets-side";
+
 /// Names of what a canary creates beside the stable objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Names {

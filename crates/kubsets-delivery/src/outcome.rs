@@ -1,7 +1,7 @@
 //! What a run came to.
 
-use kubsets_judge::Evidence;
 use kubsets_judge::share::Estimate;
+use kubsets_judge::{Block, Evidence};
 use kubsets_undo::{Comparison, RunId};
 use serde::{Deserialize, Serialize};
 
@@ -13,8 +13,11 @@ pub enum RunVerdict {
     Promoted,
     /// The judge found the new version worse; the old one serves everything.
     RolledBack,
-    /// No verdict in the time, or the split was not as ordered; the old version serves everything.
+    /// No verdict in the time; the old version serves everything.
     Inconclusive,
+    /// What was measured is worth nothing: the split was not as ordered, or the load generator itself stalled;
+    /// the old version serves everything.
+    Invalid,
     /// A user ended the run; the old version serves everything.
     Aborted,
     /// Something other than the new version's behaviour ended the run.
@@ -59,6 +62,18 @@ impl ShareReport {
     }
 }
 
+/// What a step showed of the canary for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StepEvidence {
+    /// Evidence that the canary's error rate is below the limit.
+    pub pass: f64,
+    /// Evidence that the step needs.
+    pub needed: f64,
+    /// Requests of the seconds that were judged, and the failed ones among them.
+    pub errors: Block,
+}
+
 /// A step as it went.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -75,6 +90,9 @@ pub struct StepReport {
     pub canary_failed: u64,
     /// Failed stable requests.
     pub stable_failed: u64,
+    /// What the judge had at its end; absent when no second was judged, and in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<StepEvidence>,
 }
 
 /// One move of traffic and the requests around it.
@@ -106,7 +124,7 @@ pub struct UndoReport {
     /// Milliseconds from the decision until the API server had the old weights.
     pub api_ms: f64,
     /// Milliseconds from the decision to the last answer of the canary that a user could see;
-    /// absent when traffic was not watched.
+    /// absent when no traffic was to be moved, or when answers did not tell.
     pub wire_ms: Option<f64>,
     /// Milliseconds from the decision until every object was removed.
     pub total_ms: f64,
@@ -164,6 +182,9 @@ pub struct Outcome {
     pub verdict: RunVerdict,
     /// Why, in one sentence.
     pub reason: String,
+    /// What to do about it, if something ended the run that can be mended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
     /// The judge's numbers at the end.
     pub evidence: Option<Evidence>,
     /// The steps that were begun.
@@ -188,6 +209,20 @@ pub struct Outcome {
     pub exit_code: u8,
     /// Expectations of the lab and whether they held.
     pub expectations: Vec<kubsets_lab::Checked>,
+}
+
+/// The passed step with the least evidence, and that evidence.
+pub(crate) fn weakest(steps: &[StepReport]) -> Option<(&StepReport, &StepEvidence)> {
+    let passed = steps.iter().filter(|step| step.passed);
+    let shown = passed.filter_map(|step| Some((step, step.evidence.as_ref()?)));
+    shown.min_by(|(_, one), (_, other)| one.pass.total_cmp(&other.pass))
+}
+
+impl Outcome {
+    /// The passed step with the least evidence, and that evidence: what a promotion rests on.
+    pub fn weakest_step(&self) -> Option<(&StepReport, &StepEvidence)> {
+        weakest(&self.steps)
+    }
 }
 
 /// Exit codes of a canary.

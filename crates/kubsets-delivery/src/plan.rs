@@ -22,6 +22,10 @@ pub use diff::DiffLine;
 pub use error::PlanError;
 pub use steps::{Expectation, StepPlan};
 
+/// What the user is told of marks.
+const MARKED: &str = "answers do not tell the versions apart, so the route names the side in each of them \
+                      (x-kubsets-side); a gateway may then lose single requests when traffic is moved";
+
 /// What happens to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -82,6 +86,10 @@ pub struct Plan {
     pub stable_version: Option<String>,
     /// Version of the canary pods as their template says.
     pub canary_version: Option<String>,
+    /// Whether the route names the side in every answer during the run, because the answers themselves do not
+    /// tell the versions apart.
+    #[serde(default)]
+    pub marked: bool,
     /// Where requests enter.
     pub endpoint: Endpoint,
     /// The steps.
@@ -215,6 +223,7 @@ pub fn build(mut spec: CanarySpec, facts: &ClusterFacts, run: RunId) -> Result<P
         container,
         stable_version,
         canary_version: None,
+        marked: false,
         endpoint,
         blast_radius: blast_radius(&steps, &expectation, stable_replicas),
         steps,
@@ -235,12 +244,10 @@ pub fn build(mut spec: CanarySpec, facts: &ClusterFacts, run: RunId) -> Result<P
     if plan.diff.is_empty() {
         return Err(PlanError::NoChange { deployment: plan.spec.deployment.clone() });
     }
-    if plan.canary_version == plan.stable_version && plan.stable_version.is_some() {
-        plan.warnings.push(format!(
-            "both versions call themselves {}; set {} so that their answers can be told apart",
-            plan.stable_version.as_deref().unwrap_or_default(),
-            check::VERSION_VARIABLE
-        ));
+    let same = plan.canary_version == plan.stable_version;
+    plan.marked = facts.names_version == Some(false) || plan.canary_version.is_none() || same;
+    if plan.marked {
+        plan.warnings.push(MARKED.to_owned());
     }
     plan.hash = fingerprint(&plan);
     Ok(plan)
@@ -255,6 +262,7 @@ fn fingerprint(plan: &Plan) -> String {
         plan.originals.deployment["spec"],
         plan.originals.route["spec"],
         plan.steps,
+        plan.marked,
     ]);
     hash(&parts)
 }

@@ -12,7 +12,7 @@ use kubsets_undo::RunId;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::endpoint::Endpoint;
-use crate::objects::PROBE_HEADER;
+use crate::objects::{PROBE_HEADER, SIDE_HEADER};
 
 /// Response header with the version of a service.
 pub(crate) const VERSION_HEADER: &str = "x-kubsets-version";
@@ -26,6 +26,8 @@ const LIMIT: Duration = Duration::from_secs(2);
 pub(crate) struct Answer {
     /// Status of the answer; 0 when there was none.
     pub(crate) status: u16,
+    /// Side, if the route marks answers.
+    pub(crate) side: Option<String>,
     /// Version, if the answer names one.
     pub(crate) version: Option<String>,
     /// Pod, if the answer names one.
@@ -76,6 +78,7 @@ impl Prober {
                 let status = parts.status.as_u16();
                 Answer {
                     status,
+                    side: text(&parts.headers, SIDE_HEADER),
                     version: text(&parts.headers, VERSION_HEADER),
                     pod: text(&parts.headers, POD_HEADER),
                     words: format!("status {status}"),
@@ -139,7 +142,7 @@ impl Prober {
 }
 
 fn silence(words: String) -> Answer {
-    Answer { status: 0, version: None, pod: None, words }
+    Answer { status: 0, side: None, version: None, pod: None, words }
 }
 
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {

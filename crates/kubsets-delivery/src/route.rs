@@ -2,6 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::driver::Side;
+use crate::objects::SIDE_HEADER;
+
 /// Group and version of the routes.
 pub(crate) const GATEWAY_API: &str = "gateway.networking.k8s.io/v1";
 
@@ -61,14 +64,47 @@ pub(crate) fn backend_of(route: &Value, carrier: Carrier) -> Value {
     backend
 }
 
-/// The rules with the carrier's traffic split: `percent` to the canary, the rest to stable.
+/// The backend with a filter that names its side in every answer, whatever the application does.
+pub(crate) fn mark(mut backend: Value, side: Side) -> Value {
+    const KIND: &str = "ResponseHeaderModifier";
+    let header = json!({"name": SIDE_HEADER, "value": side.word()});
+    let Some(filters) = backend.as_object_mut().map(|map| map.entry("filters").or_insert_with(|| json!([])))
+    else {
+        return backend;
+    };
+    // A filter of a kind may stand only once in a backend.
+    let at = filters.as_array().and_then(|all| all.iter().position(|one| one["type"] == KIND));
+    match (at, filters.as_array_mut()) {
+        (Some(at), Some(all)) => match all[at].pointer_mut("/responseHeaderModifier/set") {
+            Some(Value::Array(set)) => set.push(header),
+            _ => all[at]["responseHeaderModifier"]["set"] = json!([header]),
+        },
+        (None, Some(all)) => {
+            all.push(json!({"type": KIND, "responseHeaderModifier": {"set": [header]}}));
+        }
+        (_, None) => {}
+    }
+    backend
+}
+
+/// The rules with the carrier's traffic split: `percent` to the canary, the rest to stable; `marked` says that
+/// the route names the side in every answer.
 ///
 /// A weight of 0 is written out for either side, so that each step changes numbers only.
-pub(crate) fn split_rules(original: &Value, carrier: Carrier, canary: &str, percent: u32) -> Value {
+pub(crate) fn split_rules(
+    original: &Value,
+    carrier: Carrier,
+    canary: &str,
+    percent: u32,
+    marked: bool,
+) -> Value {
     let mut rules = original.pointer("/spec/rules").cloned().unwrap_or_else(|| json!([]));
-    let stable = backend_of(original, carrier);
+    let mut stable = backend_of(original, carrier);
     let mut new = stable.clone();
     new["name"] = json!(canary);
+    if marked {
+        (stable, new) = (mark(stable, Side::Stable), mark(new, Side::Canary));
+    }
     let weighted = |mut backend: Value, weight: u32| {
         backend["weight"] = json!(weight);
         backend
@@ -97,12 +133,40 @@ mod tests {
     fn weights_sum_up_and_the_rest_of_the_rule_stays() {
         let route = stable_route();
         let carrier = find_carrier(&route, &["demo-app".into()]).unwrap();
-        let rules = split_rules(&route, carrier, "demo-app-canary", weight_of(2.5));
+        let rules = split_rules(&route, carrier, "demo-app-canary", weight_of(2.5), false);
         assert_eq!(rules.pointer("/0/backendRefs/0/weight"), Some(&json!(975)));
         assert_eq!(rules.pointer("/0/backendRefs/1/weight"), Some(&json!(25)));
         assert_eq!(rules.pointer("/0/backendRefs/1/name"), Some(&json!("demo-app-canary")));
         assert_eq!(rules.pointer("/0/backendRefs/1/port"), Some(&json!(80)));
         assert_eq!(rules.pointer("/0/matches"), route.pointer("/spec/rules/0/matches"));
+    }
+
+    #[test]
+    fn marks_name_each_side_and_keep_the_filters_that_are_there() {
+        let mut route = stable_route();
+        let carrier = find_carrier(&route, &["demo-app".into()]).unwrap();
+        let mark_of = |rules: &Value, backend: usize, filter: usize| {
+            rules.pointer(&format!("/0/backendRefs/{backend}/filters/{filter}")).cloned().unwrap_or_default()
+        };
+        let rules = split_rules(&route, carrier, "demo-app-canary", 0, true);
+        for (backend, side) in ["stable", "canary"].into_iter().enumerate() {
+            let set = json!({"set": [{"name": "x-kubsets-side", "value": side}]});
+            let expected = json!({"type": "ResponseHeaderModifier", "responseHeaderModifier": set});
+            assert_eq!(mark_of(&rules, backend, 0), expected);
+        }
+        assert_eq!(rules.pointer("/0/backendRefs/1/weight"), Some(&json!(0)));
+        let plain = split_rules(&route, carrier, "demo-app-canary", 0, false);
+        assert_eq!(plain.pointer("/0/backendRefs/0/filters"), None);
+
+        route["spec"]["rules"][0]["backendRefs"][0]["filters"] = json!([
+            {"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["a"]}},
+            {"type": "ResponseHeaderModifier", "responseHeaderModifier": {"remove": ["b"]}}]);
+        let rules = split_rules(&route, carrier, "demo-app-canary", 0, true);
+        assert_eq!(mark_of(&rules, 0, 0)["requestHeaderModifier"]["remove"][0], "a");
+        let own = mark_of(&rules, 1, 1);
+        assert_eq!(own["responseHeaderModifier"]["remove"][0], "b");
+        assert_eq!(own["responseHeaderModifier"]["set"][0]["value"], "canary");
+        assert_eq!(mark_of(&rules, 1, 2), Value::Null);
     }
 
     #[test]

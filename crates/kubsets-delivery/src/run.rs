@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kubsets_kube::{Access, with_causes};
+use kubsets_kube::{Access, Hint, with_causes};
 use kubsets_load::{Generator, LoadSpec, Running, Schedule, Target};
 use kubsets_undo::canonical::hash;
 use kubsets_undo::object::read;
@@ -14,7 +14,8 @@ use tokio_util::sync::CancellationToken;
 use crate::driver::HttpRouteDriver;
 use crate::event::{Events, Record, RunEvent};
 use crate::machine::{Ended, Machine, Stop};
-use crate::outcome::{Outcome, RunVerdict, Totals, exit};
+use crate::objects::SIDE_HEADER;
+use crate::outcome::{Outcome, RunVerdict, Totals, exit, weakest};
 use crate::plan::Plan;
 use crate::record::{EVENTS_FILE, LOAD_FILE, PLAN_FILE, RUN_FILE};
 use crate::stage::{ClusterStage, StageError};
@@ -111,6 +112,9 @@ fn load_spec(plan: &Plan) -> LoadSpec {
     }
     let mut spec = LoadSpec::new(target.url.clone(), Schedule::constant(settings.rate));
     spec.targets = vec![target];
+    if plan.marked {
+        SIDE_HEADER.clone_into(&mut spec.version_header);
+    }
     spec.connections = settings.connections;
     spec.timeout = settings.timeout.0;
     spec.drain = Some(Duration::from_secs(2));
@@ -161,12 +165,18 @@ fn failed(error: StageError) -> Ended {
 fn outcome(plan: &Plan, ended: Ended, seconds: f64) -> Outcome {
     let (verdict, mut exit_code) = ended.stop.verdict();
     let mut reason = ended.stop.reason();
+    if let (Stop::Passed(None), Some((step, shown))) = (&ended.stop, weakest(&ended.steps)) {
+        let (percent, pass, needed) = (step.percent, shown.pass, shown.needed);
+        reason = format!("{reason}, at {percent}% with the least evidence: {pass:.0} of {needed:.0} needed");
+    }
+    let mut hint = ended.stop.hint();
     let taken_over = matches!(ended.stop, Stop::TakenOver(_));
     let incomplete = match &ended.undo {
         Ok(report) => !report.equal,
         Err(error) => {
             if !taken_over {
                 reason = format!("{reason}; the way back failed: {error}");
+                hint = hint.or_else(|| error.hint());
             }
             !taken_over
         }
@@ -175,7 +185,8 @@ fn outcome(plan: &Plan, ended: Ended, seconds: f64) -> Outcome {
     if incomplete {
         exit_code = exit::CLEANUP;
     }
-    let versions = ended.versions;
+    // Marks are no versions.
+    let versions = ended.versions.filter(|_| !plan.marked);
     let mut outcome = Outcome {
         api_version: "kubsets.dev/v1alpha1".into(),
         kind: "CanaryOutcome".into(),
@@ -187,6 +198,7 @@ fn outcome(plan: &Plan, ended: Ended, seconds: f64) -> Outcome {
         canary_version: versions.map(|all| all.canary).or(plan.canary_version.clone()),
         verdict,
         reason,
+        hint,
         evidence: ended.evidence,
         dropped_by_switching: ended.switches.iter().map(|switch| switch.dropped).sum(),
         steps: ended.steps,
@@ -244,9 +256,32 @@ mod tests {
     }
 
     #[test]
+    fn marks_tell_sides_and_are_no_versions() {
+        let plain = plan();
+        assert_eq!(load_spec(&plain).version_header, "x-kubsets-version");
+        let marked = Plan { marked: true, ..plain };
+        assert_eq!(load_spec(&marked).version_header, "x-kubsets-side");
+        let mut ended = failed(StageError::NotMarked("x"));
+        ended.versions =
+            Some(crate::stage::Versions { stable: vec!["stable".into()], canary: "canary".into() });
+        let outcome = outcome(&marked, ended, 1.0);
+        assert_eq!(
+            (outcome.stable_version.as_deref(), outcome.canary_version.as_deref()),
+            (Some("0.1.0"), Some("2"))
+        );
+        // Something was changed, and taken back: not what exit code 2 means.
+        assert_eq!(outcome.exit_code, 5);
+        assert!(outcome.hint.is_some());
+    }
+
+    #[test]
     fn an_incomplete_way_back_has_its_own_exit_code_and_command() {
         let mut ended = failed(StageError::NoVersion("x"));
         ended.stop = Stop::Worse("worse".into());
+        assert_eq!(
+            outcome(&plan(), failed(StageError::NoVersion("x")), 1.0).hint,
+            StageError::NoVersion("x").hint()
+        );
         assert_eq!(outcome(&plan(), ended, 1.0).exit_code, 1);
         let mut ended = failed(StageError::NoVersion("x"));
         ended.stop = Stop::Worse("worse".into());

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod error;
+mod witness;
 
 use kubsets_undo::{Comparison, Reach};
 

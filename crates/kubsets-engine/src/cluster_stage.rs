@@ -55,8 +55,6 @@ pub struct ClusterStage<'a> {
     forwards: Mutex<BTreeMap<(String, String, u16), Forward>>,
     /// The canary that is the whole run.
     release: Option<kubsets_delivery::Plan>,
-    /// Canaries of this lab that were promoted, in their order.
-    promoted: Mutex<Vec<RunId>>,
 }
 
 /// What a [`ClusterStage`] is made of.
@@ -97,7 +95,6 @@ impl<'a> ClusterStage<'a> {
             loads: Mutex::default(),
             forwards: Mutex::default(),
             release: world.release,
-            promoted: Mutex::default(),
         }
     }
 
@@ -134,9 +131,15 @@ impl Stage for ClusterStage<'_> {
     }
 
     async fn begin(&self) -> Result<Option<watch::Receiver<LockState>>, StepError> {
+<<<<<<< HEAD
         self.access.permit_namespace(&self.namespace).await.map_err(|error| permission(&error))?;
         if !change::is_in(self.plan) {
             // A canary has a Lease, a journal and a watchdog of its own.
+=======
+        self.access.permit_labelled_namespace(&self.namespace).await.map_err(|error| cluster(&error))?;
+        if self.release.is_some() || !change::is_in(self.plan) {
+            // A canary that is the whole run has a Lease, a journal and a watchdog of its own.
+>>>>>>> h-canary
             return Ok(None);
         }
         let claim = Claim::lab(self.run.clone(), &self.plan.lab, &self.namespace);
@@ -171,7 +174,7 @@ impl Stage for ClusterStage<'_> {
             Operation::Logs(logs) => self.logs(logs).await,
             Operation::Query(query) => self.query(query, timeout).await,
             Operation::Load(load) => self.load(step, load).await,
-            Operation::Canary(spec) => self.release(spec).await,
+            Operation::Canary(spec) => self.release(step, spec).await,
             Operation::Fault(fault) => Err(StepError::Unavailable(format!(
                 "no injector of faults of kind {} in this version",
                 fault.kind
@@ -194,11 +197,10 @@ impl Stage for ClusterStage<'_> {
 
     async fn undo(&self) -> Result<Vec<Comparison>, StepError> {
         self.end_loads().await;
-        let mut comparisons = self.take_back_promotions().await?;
-        if let Some(keeper) = self.keeper.lock().await.take() {
-            comparisons.extend(keeper.finish(DRAIN).await.map_err(|error| refused(&error))?);
+        match self.keeper.lock().await.take() {
+            Some(keeper) => keeper.finish(DRAIN).await.map_err(|error| refused(&error)),
+            None => Ok(Vec::new()),
         }
-        Ok(comparisons)
     }
 }
 

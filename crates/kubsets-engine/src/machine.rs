@@ -50,6 +50,7 @@ impl Stop {
             StepError::Invalid(_) => Self::new(Verdict::Error, exit::INVALID, reason),
             StepError::Cluster(_) => Self::new(Verdict::Error, exit::CLUSTER, reason),
             StepError::Timeout(_) => Self::new(Verdict::Error, exit::TIMEOUT, reason),
+            StepError::Aborted(_) => Self::new(Verdict::Aborted, exit::INTERRUPTED, reason),
         }
     }
 }
@@ -311,7 +312,20 @@ impl<'a, S: Stage> Machine<'a, S> {
         let stage = self.stage;
         if matches!(step.operation, Operation::Canary(_)) {
             // A canary hears of the end itself and goes back first; its future must not be dropped.
-            return stage.perform(step, &self.bindings).await.map_err(|error| Stop::of(&error, ""));
+            let work = stage.perform(step, &self.bindings);
+            tokio::pin!(work);
+            let done = tokio::select! {
+                done = &mut work => done,
+                why = lost(self.lock.clone()) => {
+                    self.cancel.cancel();
+                    let _ = work.await;
+                    return Err(why);
+                }
+            };
+            if self.cancel.is_cancelled() {
+                return Err(aborted());
+            }
+            return done.map_err(|error| Stop::of(&error, ""));
         }
         let limit = step.timeout.0 + GRACE;
         let lock = self.lock.clone();

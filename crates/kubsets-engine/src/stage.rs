@@ -38,6 +38,9 @@ pub enum StepError {
     /// The cluster refused, or could not be reached.
     #[error("{0}")]
     Cluster(String),
+    /// Somebody ended the step: the lab is aborted.
+    #[error("{0}")]
+    Aborted(String),
     /// The operation took longer than its timeout.
     #[error("{0}")]
     Timeout(String),

@@ -1,6 +1,6 @@
 //! Prints the judge's figures: false alarms, detection times, and what other tools' rules do on the same traffic.
 //!
-//! `cargo run --release -p kubsets-judge --example tables [runs]`, 2,000 runs per row unless said otherwise.
+//! `cargo run --release -p kubsets-judge --example tables [runs]`, 10,000 runs per row unless said otherwise.
 
 #![expect(clippy::print_stdout, reason = "a program that prints tables")]
 
@@ -142,7 +142,8 @@ fn other_rules(runs: u32) -> Result<(), ConfigError> {
 }
 
 fn main() -> Result<(), ConfigError> {
-    let runs = std::env::args().nth(1).and_then(|runs| runs.parse().ok()).unwrap_or(2_000);
+    let runs = std::env::args().nth(1).and_then(|runs| runs.parse().ok()).unwrap_or(10_000);
+    println!("{runs} runs per row");
     detection(runs)?;
     false_alarms(runs)?;
     latency(runs)?;

@@ -9,6 +9,9 @@ const NULL_RUNS: u32 = 10_000;
 /// Runs behind each detection time, as in the published tables.
 const RUNS: u32 = 2_000;
 
+/// Runs behind each detection time by four indicators, as in the published tables.
+const LATENCY_RUNS: u32 = 1_500;
+
 fn row(spec: &SimulateSpec) -> Row {
     simulate(spec).expect("valid").rows.remove(0)
 }
@@ -126,6 +129,34 @@ fn margin_count_and_emergency_stop_cost_no_time() {
     assert_near("full rule, median", full.worse.fail_median_seconds, 7.0);
     assert_near("full rule, p90", full.worse.fail_p90_seconds, 14.0);
     assert!((3..=5).contains(&full.worse.bad_requests_median), "{full:?}");
+}
+
+#[test]
+fn four_indicators_find_slowness_and_errors_in_the_published_time() {
+    // Rate, factor of all latencies, share of a tail, error rate, published median.
+    for (rate, factor, tail, error, published) in [
+        (100.0, 1.2, 0.0, 0.001, 18.0),
+        (100.0, 1.5, 0.0, 0.001, 4.0),
+        (100.0, 2.0, 0.0, 0.001, 2.0),
+        (100.0, 1.0, 0.05, 0.001, 16.0),
+        (100.0, 1.0, 0.0, 0.05, 9.0),
+        (20.0, 1.2, 0.0, 0.001, 84.0),
+        (20.0, 1.5, 0.0, 0.001, 18.0),
+        (20.0, 2.0, 0.0, 0.001, 7.0),
+        (20.0, 1.0, 0.05, 0.001, 90.0),
+        (20.0, 1.0, 0.0, 0.05, 47.0),
+    ] {
+        let found = row(&SimulateSpec {
+            rate,
+            canary_error: error,
+            latency: Some(Latency { factor, tail, ..Latency::default() }),
+            judge: JudgeConfig::default(),
+            runs: Some(LATENCY_RUNS),
+            ..SimulateSpec::default()
+        });
+        let what = format!("{rate} rps, {factor}x, tail {tail}, errors {error}");
+        assert_near(&what, found.worse.fail_median_seconds, published);
+    }
 }
 
 #[test]

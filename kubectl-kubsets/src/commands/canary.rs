@@ -33,7 +33,7 @@ enum Command {
     Plan(release::Release),
     /// Bring out a new version: shift traffic in steps, judge, then promote or roll back
     #[command(after_help = "\
-Exit codes: 0 promoted, 1 rolled back, 2 refused, 3 inconclusive, 5 cluster, 7 undo incomplete, 130 aborted.")]
+Exit codes: 0 promoted, 1 rolled back, 2 refused, 3 inconclusive or invalid, 5 cluster, 7 undo incomplete, 130 aborted.")]
     Run(run::Args),
     /// Show canaries under way and how the last one ended
     Status {

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Side, TrafficDriver};
 use crate::objects::probe_route;
 use crate::plan::Plan;
-use crate::route::{backend_of, split_rules, weight_of};
+use crate::route::{backend_of, mark, split_rules, weight_of};
 use kubsets_lab::units::Percent;
 
 /// Writes both weights of one rule in one patch that is bound to the version of the route it read.
@@ -33,7 +33,8 @@ impl TrafficDriver for HttpRouteDriver {
         async move {
             let originals = &self.plan.originals;
             let canary = self.plan.names().canary;
-            let rules = split_rules(&originals.route, originals.carrier(), &canary, weight_of(share.value()));
+            let weight = weight_of(share.value());
+            let rules = split_rules(&originals.route, originals.carrier(), &canary, weight, self.plan.marked);
             set_at(&self.access, &self.plan.route_ref(), "/spec/rules", &rules).await.map(|_| ())
         }
         .boxed()
@@ -46,6 +47,9 @@ impl TrafficDriver for HttpRouteDriver {
             let mut backend = backend_of(&originals.route, originals.carrier());
             if side == Side::Canary {
                 backend["name"] = json!(names.canary);
+            }
+            if self.plan.marked {
+                backend = mark(backend, side);
             }
             let run = (&self.plan.run, self.plan.spec.lab.as_deref());
             let route = probe_route(&originals.route, originals.rule, &names.probe, &backend, run);

@@ -1,6 +1,6 @@
 //! Why a run stops going forward.
 
-use kubsets_kube::PodProblem;
+use kubsets_kube::{Hint, PodProblem};
 
 use crate::outcome::{RunVerdict, exit};
 use crate::stage::StageError;
@@ -12,8 +12,10 @@ pub(crate) enum Stop {
     Passed(Option<String>),
     /// The judge found the canary worse.
     Worse(String),
-    /// No verdict, or the split was not as ordered.
+    /// No verdict in the time.
     Inconclusive(String),
+    /// What was measured is worth nothing.
+    Invalid(String),
     /// Ctrl-C or SIGTERM.
     Cancelled,
     /// Somebody asked for it from elsewhere.
@@ -48,11 +50,19 @@ impl Stop {
         match self {
             Self::Passed(None) => "every step passed".into(),
             Self::Passed(Some(reason)) => format!("gone on although inconclusive: {reason}"),
-            Self::Worse(reason) | Self::Inconclusive(reason) => reason.clone(),
+            Self::Worse(reason) | Self::Inconclusive(reason) | Self::Invalid(reason) => reason.clone(),
             Self::Cancelled => "interrupted".into(),
             Self::Aborted(who) => format!("abort asked for by {who}"),
             Self::TakenOver(why) => why.clone(),
             Self::Failed(error) => error.to_string(),
+        }
+    }
+
+    /// What to do about it, if there is something.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Failed(error) => error.hint(),
+            _ => None,
         }
     }
 
@@ -68,6 +78,7 @@ impl Stop {
             Self::Passed(Some(_)) => (RunVerdict::Promoted, exit::INCONCLUSIVE),
             Self::Worse(_) => (RunVerdict::RolledBack, exit::ROLLED_BACK),
             Self::Inconclusive(_) => (RunVerdict::Inconclusive, exit::INCONCLUSIVE),
+            Self::Invalid(_) => (RunVerdict::Invalid, exit::INCONCLUSIVE),
             Self::Cancelled | Self::Aborted(_) => (RunVerdict::Aborted, exit::INTERRUPTED),
             Self::TakenOver(_) => (RunVerdict::Error, exit::CLUSTER),
             // A version that does not even start is a bad version.

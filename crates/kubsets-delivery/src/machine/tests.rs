@@ -70,12 +70,24 @@ struct FakeTicks {
     on_second: VecDeque<(u64, CancellationToken)>,
     count: u64,
     quiet: bool,
+    /// Share that the canary gets whatever is ordered.
+    stuck_at: Option<f64>,
+    stalls: bool,
 }
 
 impl FakeTicks {
     fn new(stage: &FakeStage, fails_every: Option<u64>) -> Self {
         let share = Arc::clone(&stage.share);
-        Self { share, fails_every, seen: 0, on_second: VecDeque::new(), count: 0, quiet: false }
+        Self {
+            share,
+            fails_every,
+            seen: 0,
+            on_second: VecDeque::new(),
+            count: 0,
+            quiet: false,
+            stuck_at: None,
+            stalls: false,
+        }
     }
 }
 
@@ -86,14 +98,17 @@ impl TickSource for FakeTicks {
         if let Some((_, token)) = self.on_second.pop_front_if(|(second, _)| *second == self.count) {
             token.cancel();
         }
-        let share = *self.share.lock().unwrap();
+        let ordered = *self.share.lock().unwrap();
+        let share = self.stuck_at.filter(|_| ordered > 0.0).unwrap_or(ordered);
         let canary = if self.quiet { 0 } else { (200.0 * share).round() as u64 };
         let failed = self.fails_every.map_or(0, |every| {
             let before = self.seen / every;
             self.seen += canary;
             self.seen / every - before
         });
-        Some(Arc::new(second((200 - canary, 0, 10), (canary, failed, 10))))
+        let mut tick = second((200 - canary, 0, 10), (canary, failed, 10));
+        tick.disturbed = self.stalls && ordered > 0.0;
+        Some(Arc::new(tick))
     }
 }
 
@@ -134,6 +149,11 @@ async fn a_good_canary_climbs_all_steps_and_is_promoted() {
     );
     assert_eq!(ended.steps.len(), 5);
     assert!(ended.steps.iter().all(|step| step.passed));
+    let shown = ended.steps[1].evidence.unwrap();
+    assert!(shown.pass >= shown.needed && shown.errors.canary.n >= 299, "{shown:?}");
+    let (weakest, _) = crate::outcome::weakest(&ended.steps).unwrap();
+    let least = ended.steps.iter().map(|step| step.evidence.unwrap().pass).fold(f64::INFINITY, f64::min);
+    assert!((weakest.evidence.unwrap().pass - least).abs() < 1e-9);
     assert!((ended.steps[1].share.percent - 10.0).abs() < 1e-9);
     assert_eq!(ended.switches.len(), 6);
     assert_eq!(ended.totals.failed_for_users, 0);
@@ -174,6 +194,20 @@ async fn no_traffic_is_no_evidence() {
     let ended = run(spec, &stage, ticks, &CancellationToken::new()).await;
     assert_eq!(ended.stop.verdict(), (RunVerdict::Inconclusive, 3));
     assert!(stage.calls().contains(&"give-back Before".to_owned()));
+}
+
+#[tokio::test]
+async fn a_wrong_split_and_a_stalled_generator_are_no_want_of_evidence() {
+    for stalls in [false, true] {
+        let stage = FakeStage::default();
+        let mut ticks = FakeTicks::new(&stage, None);
+        (ticks.stalls, ticks.stuck_at) = (stalls, (!stalls).then_some(0.5));
+        let ended = run(spec(), &stage, ticks, &CancellationToken::new()).await;
+        assert_eq!(ended.stop.verdict(), (RunVerdict::Invalid, 3), "{}", ended.stop.reason());
+        let part = if stalls { "the load generator stalled in" } else { "not split as ordered" };
+        assert!(ended.stop.reason().contains(part), "{}", ended.stop.reason());
+        assert!(stage.calls().contains(&"give-back Before".to_owned()));
+    }
 }
 
 #[tokio::test]

@@ -153,6 +153,17 @@ pub(super) fn image(spec: &CanarySpec, facts: &ClusterFacts) -> Result<(), PlanE
     Err(PlanError::UnknownImage { image: image.clone(), known })
 }
 
+/// Images that are on no node and that nobody can know of before they are pulled.
+fn image_warning(spec: &CanarySpec, facts: &ClusterFacts) -> Option<String> {
+    let image = spec.image.as_deref().filter(|image| !image.starts_with(OWN_REGISTRY))?;
+    // Nodes write the registry out that is left out in short names.
+    let full = [image.to_owned(), format!("docker.io/{image}"), format!("docker.io/library/{image}")];
+    let known = facts.images.iter().any(|known| full.contains(known));
+    (!facts.images.is_empty() && !known).then(|| {
+        format!("no node has image {image} yet; whether it exists shows when the canary's pod pulls it")
+    })
+}
+
 /// A new image whose version is not set apart gets its tag as version.
 pub(super) fn set_version(spec: &mut CanarySpec) {
     let Some(image) = &spec.image else { return };
@@ -239,6 +250,7 @@ fn network_warnings(facts: &ClusterFacts, originals: &Originals) -> Vec<String> 
 pub(super) fn warnings(spec: &CanarySpec, facts: &ClusterFacts, originals: &Originals) -> Vec<String> {
     let deployment = &originals.deployment;
     let mut warnings = network_warnings(facts, originals);
+    warnings.extend(image_warning(spec, facts));
     for autoscaler in &facts.autoscalers {
         let target = autoscaler.pointer("/spec/scaleTargetRef");
         let hits = target.is_some_and(|target| {

@@ -158,6 +158,21 @@ fn unhealthy_stable_is_refused() {
 }
 
 #[test]
+fn answers_are_marked_where_they_do_not_tell_the_versions_apart() {
+    let planned = |names_version, spec: CanarySpec| {
+        let facts = ClusterFacts { names_version, ..facts() };
+        build(spec, &facts, RunId::generate()).unwrap()
+    };
+    assert!(!planned(Some(true), spec()).marked && !planned(None, spec()).marked);
+    let plain = planned(Some(false), spec());
+    assert!(plain.marked && plain.warnings[0].contains("x-kubsets-side"), "{:?}", plain.warnings);
+    assert_ne!(plain.hash, planned(Some(true), spec()).hash);
+    let mut same = CanarySpec::new("demo-app");
+    same.env.insert("FEATURE".into(), "on".into());
+    assert!(planned(Some(true), same).marked);
+}
+
+#[test]
 fn owners_that_would_interfere_are_warned_of() {
     let mut facts = facts();
     facts.autoscalers = vec![json!({"metadata": {"name": "hpa"}, "spec": {
@@ -184,6 +199,19 @@ fn network_policies_that_miss_the_canary_are_warned_of() {
     let plan = build(spec(), &facts, RunId::generate()).unwrap();
     assert_eq!(plan.warnings.len(), 1, "{:?}", plan.warnings);
     assert!(plan.warnings[0].contains(": api, database;"), "{:?}", plan.warnings);
+}
+
+#[test]
+fn images_that_no_node_has_are_warned_of() {
+    let planned = |image: &str| {
+        let mut spec = CanarySpec::new("demo-app");
+        spec.image = Some(image.into());
+        let images = vec!["docker.io/library/nginx:1".into(), "ghcr.io/a/b:2".into()];
+        build(spec, &ClusterFacts { images, ..facts() }, RunId::generate()).unwrap().warnings
+    };
+    let warnings = planned("ghcr.io/a/b:3");
+    assert!(warnings[0].starts_with("no node has image ghcr.io/a/b:3 yet"), "{warnings:?}");
+    assert!(planned("ghcr.io/a/b:2").is_empty() && planned("nginx:1").is_empty());
 }
 
 #[test]

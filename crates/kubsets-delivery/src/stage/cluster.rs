@@ -1,5 +1,6 @@
 //! The mechanics on a real cluster.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use kubsets_kube::{Access, ObjectRef, PodProblem, diagnose, pods_of, wait_for_rollout};
@@ -8,10 +9,11 @@ use kubsets_undo::{Comparison, Entry, Keeper, Phase, Reach};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
+use super::witness::{Seen, Witness, marked};
 use super::{GiveBack, Stage, StageError, Versions};
 use crate::driver::{Side, TrafficDriver};
 use crate::event::Events;
-use crate::objects::{Names, canary_deployment, canary_service};
+use crate::objects::{Names, SIDE_HEADER, canary_deployment, canary_service};
 use crate::plan::Plan;
 use crate::probe::{Answer, Prober, VERSION_HEADER, probes_to_exclude};
 use crate::route::GATEWAY_API;
@@ -29,6 +31,9 @@ const ALL_NEW: u32 = 40;
 /// Time that the canary may go on answering after the weights went back.
 const WIRE: Duration = Duration::from_secs(15);
 
+/// Time for the gateway to take the weights over where answers do not show it.
+const UNWATCHED: Duration = Duration::from_secs(3);
+
 /// A canary on a cluster.
 pub(crate) struct ClusterStage<'a> {
     access: Access,
@@ -38,6 +43,7 @@ pub(crate) struct ClusterStage<'a> {
     prober: Prober,
     keeper: &'a Keeper,
     events: Events,
+    seen: OnceLock<Seen>,
 }
 
 impl<'a> ClusterStage<'a> {
@@ -56,6 +62,7 @@ impl<'a> ClusterStage<'a> {
             driver,
             keeper,
             events: events.clone(),
+            seen: OnceLock::new(),
         }
     }
 
@@ -123,9 +130,9 @@ impl<'a> ClusterStage<'a> {
         }
     }
 
-    /// Whether an answer comes from a canary pod.
-    fn is_canary(&self, answer: &Answer) -> bool {
-        answer.pod.as_deref().is_some_and(|pod| pod.starts_with(&format!("{}-", self.names.canary)))
+    /// Who tells answers apart.
+    fn witness(&self) -> Witness<'_> {
+        Witness { marked: self.plan.marked, canary: &self.names.canary, seen: self.seen.get() }
     }
 
     /// What both versions call themselves.
@@ -144,6 +151,18 @@ impl<'a> ClusterStage<'a> {
             return Err(StageError::SameVersion(canary));
         }
         Ok(Versions { stable, canary })
+    }
+
+    /// Makes the route name the side in every answer, and waits until it does.
+    async fn mark(&self) -> Result<Versions, StageError> {
+        self.events.doing("waiting for the route to mark answers with their side");
+        self.driver.shift(Percent::default()).await?;
+        self.events.object("changed", &self.plan.route_ref());
+        let is_stable = |answer: &Answer| marked(answer, Side::Stable);
+        let reached = self.prober.until(false, IN_A_ROW, REACH, is_stable).await;
+        reached.map_err(|_| StageError::NotMarked(SIDE_HEADER))?;
+        let word = |side: Side| side.word().to_owned();
+        Ok(Versions { stable: vec![word(Side::Stable)], canary: word(Side::Canary) })
     }
 }
 
@@ -178,15 +197,20 @@ impl Stage for ClusterStage<'_> {
         self.events.doing("waiting for the canary to answer through the gateway");
         // An answer proves the whole way: the gateway knows the endpoints and reaches them. It may well
         // be an error of the canary itself; judging that is not the matter here.
-        let answer = self
-            .prober
-            .until(true, IN_A_ROW, REACH, |answer| answer.status > 0 && answer.version.is_some())
-            .await;
-        match answer {
-            Ok(answer) => self.versions(answer).await,
-            Err(last) if last.status == 200 => Err(StageError::NoVersion(VERSION_HEADER)),
-            Err(last) => Err(StageError::NotReached { last: last.words }),
-        }
+        let mark = self.plan.marked;
+        let tells = |answer: &Answer| {
+            answer.status > 0 && if mark { marked(answer, Side::Canary) } else { answer.version.is_some() }
+        };
+        let answer = match self.prober.until(true, IN_A_ROW, REACH, tells).await {
+            Ok(answer) => answer,
+            Err(last) if last.status == 200 && mark => return Err(StageError::NotMarked(SIDE_HEADER)),
+            Err(last) if last.status == 200 => return Err(StageError::NoVersion(VERSION_HEADER)),
+            Err(last) => return Err(StageError::NotReached { last: last.words }),
+        };
+        let pods = answer.pod.is_some();
+        let versions = if mark { self.mark().await? } else { self.versions(answer).await? };
+        let seen = self.seen.get_or_init(|| Seen { versions, pods });
+        Ok(seen.versions.clone())
     }
 
     async fn scale(&self, replicas: u32) -> Result<(), StageError> {
@@ -207,11 +231,9 @@ impl Stage for ClusterStage<'_> {
         self.driver.aim_probe(Side::Stable).await?;
         self.rollout(&target).await?;
         self.events.doing("waiting for the new stable pods to answer through the gateway");
-        let old = self.plan.stable_version.clone();
-        let is_new = |answer: &Answer| {
-            answer.status > 0 && answer.version.is_some() && answer.version != old && !self.is_canary(answer)
-        };
-        let reached = self.prober.until(true, ALL_NEW, REACH, is_new).await;
+        let witness = self.witness();
+        let replaced = |answer: &Answer| witness.is_replaced(answer);
+        let reached = self.prober.until(true, ALL_NEW, REACH, replaced).await;
         reached.map_err(|last| StageError::StableNotReached { last: last.words })?;
         Ok(self.keeper.enter(Phase::Promoted, []).await?)
     }
@@ -223,8 +245,13 @@ impl Stage for ClusterStage<'_> {
         if percent <= 0.0 {
             return Ok(GiveBack { api_ms, wire_ms: None });
         }
+        let witness = self.witness();
+        if !witness.tells_canary(reach) {
+            sleep(UNWATCHED).await;
+            return Ok(GiveBack { api_ms, wire_ms: None });
+        }
         let times = probes_to_exclude(percent);
-        let last = self.prober.last_miss(began, times, WIRE, |answer| !self.is_canary(answer)).await;
+        let last = self.prober.last_miss(began, times, WIRE, |answer| !witness.is_canary(answer)).await;
         if last.is_none() {
             let message = "the canary still answers although it has no weight any more".to_owned();
             self.events.emit(crate::event::RunEvent::Warning { message });
@@ -236,5 +263,26 @@ impl Stage for ClusterStage<'_> {
 
     async fn clean_up(&self, reach: Reach) -> Result<Vec<Comparison>, StageError> {
         Ok(self.keeper.undo(reach, self.plan.spec.drain.0).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_image_that_cannot_be_had_is_not_waited_for() {
+        let problem = |reason: &str| {
+            let waiting = json!({"reason": reason, "message": "not found"});
+            let pod = serde_json::from_value(json!({"metadata": {"name": "p"}, "status": {
+                "containerStatuses": [{"name": "app", "image": "x:1", "imageID": "", "ready": false,
+                                       "restartCount": 0, "state": {"waiting": waiting}}]}}));
+            diagnose(&pod.unwrap())
+        };
+        for reason in ["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"] {
+            assert!(is_hopeless(&problem(reason).unwrap()), "{reason}");
+        }
+        assert!(problem("ContainerCreating").is_none_or(|one| !is_hopeless(&one)));
     }
 }

@@ -36,6 +36,9 @@ pub enum StageError {
     /// Answers do not say which version they come from.
     #[error("answers carry no header {0}, so that stable and canary cannot be told apart")]
     NoVersion(&'static str),
+    /// The gateway does not do what the route asks for.
+    #[error("answers carry no header {0}, which the route sets: the gateway ignores filters of backends")]
+    NotMarked(&'static str),
     /// Both versions have the same name.
     #[error("both versions call themselves {0}, so that their answers cannot be told apart")]
     SameVersion(String),
@@ -89,9 +92,8 @@ impl StageError {
             Self::Api(error) if matches!(error.kind, ApiErrorKind::Refused(_)) => exit::USAGE,
             Self::Wait(error) if matches!(**error, WaitError::Timeout { .. }) => exit::TIMEOUT,
             Self::NotReached { .. } | Self::StableNotReached { .. } | Self::Watchdog(_) => exit::TIMEOUT,
-            Self::NoVersion(_) | Self::SameVersion(_) | Self::Judge(_) | Self::Busy(_) | Self::Changed(_) => {
-                exit::USAGE
-            }
+            // Nothing was changed yet.
+            Self::Judge(_) | Self::Busy(_) | Self::Changed(_) => exit::USAGE,
             _ => exit::CLUSTER,
         }
     }
@@ -112,6 +114,10 @@ impl Hint for StageError {
             Self::NotReached { .. } | Self::StableNotReached { .. } => {
                 Some("check the gateway: kubectl get gateway,httproute -A".into())
             }
+            Self::NotMarked(_) => Some(
+                "let the service send its version in the header x-kubsets-version, or use another gateway"
+                    .into(),
+            ),
             Self::NoVersion(header) => {
                 Some(format!("let the service send its version in the header {header}"))
             }

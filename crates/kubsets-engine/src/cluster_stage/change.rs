@@ -21,7 +21,7 @@ const NO_CONTENT: [&str; 4] = ["apiVersion", "kind", "metadata", "status"];
 const RESTARTED: &str = "kubsets.dev/restarted-at";
 
 impl ClusterStage<'_> {
-    async fn record(&self, entry: Entry) -> Result<(), StepError> {
+    pub(super) async fn record(&self, entry: Entry) -> Result<(), StepError> {
         let keeper = self.keeper.lock().await;
         let keeper = keeper.as_ref().ok_or_else(|| StepError::Cluster("the journal is closed".into()))?;
         keeper.record([entry]).await.map_err(|error| refused(&error))
@@ -31,7 +31,7 @@ impl ClusterStage<'_> {
         object::read(&self.access, target).await.map_err(|error| cluster(&error))
     }
 
-    async fn read_existing(&self, target: &ObjectRef) -> Result<Value, StepError> {
+    pub(super) async fn read_existing(&self, target: &ObjectRef) -> Result<Value, StepError> {
         let found = self.read(target).await?;
         found.ok_or_else(|| {
             StepError::Invalid(format!("{target} does not exist in namespace {}", self.namespace))
@@ -211,7 +211,7 @@ impl ClusterStage<'_> {
     }
 }
 
-/// Whether a plan changes anything by itself; what its canaries change is theirs.
+/// Whether a plan changes anything. What a canary changes is its own matter, except for what it promotes.
 pub(super) fn is_in(plan: &Plan) -> bool {
     plan.steps.iter().any(|step| {
         matches!(
@@ -221,6 +221,7 @@ pub(super) fn is_in(plan: &Plan) -> bool {
                 | Operation::Delete(_)
                 | Operation::Scale(_)
                 | Operation::Rollout(_)
+                | Operation::Canary(_)
                 | Operation::Fault(_)
         )
     })
@@ -251,6 +252,10 @@ pub(super) fn targets(plan: &Plan, namespace: &str) -> Vec<kubsets_undo::Target>
             }
             Operation::Rollout(rollout) => {
                 targets.push(kubsets_undo::Target { object: of(&rollout.restart), remedy: Remedy::Restore });
+            }
+            Operation::Canary(spec) => {
+                let object = super::release::target(spec, namespace);
+                targets.push(kubsets_undo::Target { object, remedy: Remedy::Restore });
             }
             Operation::Delete(delete) => {
                 let object = delete.object.iter().map(of);
@@ -290,6 +295,26 @@ fn pointers(merge: &Value) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_watchdog_of_a_lab_may_take_a_promotion_back() {
+        let lab = "\
+apiVersion: kubsets.dev/v1alpha1
+kind: Lab
+metadata: {name: x, family: canary, level: 1, minutes: 1}
+spec:
+  question: Does it hold?
+  steps:
+    - {name: release, as: release, canary: {deployment: web, env: {APP_VERSION: \"2\"}, steps: [100%]}}
+  expect:
+    - {name: promoted, that: release.verdict == 'promoted'}
+";
+        let source = kubsets_lab::LabSource { lab_yaml: lab.to_owned(), ..Default::default() };
+        let plan = Plan::new(&source, &kubsets_lab::Values::new()).unwrap();
+        assert!(is_in(&plan));
+        let object = ObjectRef::namespaced("apps/v1", "Deployment", "shop", "web");
+        assert_eq!(targets(&plan, "shop"), [kubsets_undo::Target { object, remedy: Remedy::Restore }]);
+    }
 
     #[test]
     fn a_patch_restores_what_it_touches_and_no_more() {

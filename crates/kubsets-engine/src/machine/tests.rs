@@ -23,6 +23,8 @@ struct FakeStage {
     missing: bool,
     dirty: bool,
     hang: Option<&'static str>,
+    /// Cancelled while the first step is done.
+    interrupt: Option<CancellationToken>,
     lease: Option<watch::Sender<LockState>>,
     calls: Mutex<Vec<String>>,
 }
@@ -51,6 +53,9 @@ impl Stage for &FakeStage {
         self.note(step.name.clone());
         if self.hang == Some(step.name.as_str()) {
             std::future::pending::<()>().await;
+        }
+        if let Some(interrupt) = &self.interrupt {
+            interrupt.cancel();
         }
         match self.results.get(step.name.as_str()) {
             Some(Ok(value)) => Ok(value.clone()),
@@ -96,6 +101,10 @@ fn plan(text: &str) -> Plan {
 }
 
 async fn outcome(stage: &FakeStage, cancel: &CancellationToken) -> Outcome {
+    outcome_of(LAB, stage, cancel).await
+}
+
+async fn outcome_of(lab: &str, stage: &FakeStage, cancel: &CancellationToken) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
     let state = StateDir::at(folder.path());
     let (listener, _events) = unbounded_channel();
@@ -108,7 +117,35 @@ async fn outcome(stage: &FakeStage, cancel: &CancellationToken) -> Outcome {
         presenter: None,
         repeat_command: "kubectl kubsets lab run chaos/x".into(),
     };
-    run(&plan(LAB), setting, |_| stage).await
+    run(&plan(lab), setting, |_| stage).await
+}
+
+/// A lab of one canary.
+const CANARY: &str = "\
+apiVersion: kubsets.dev/v1alpha1
+kind: Lab
+metadata: {name: x, family: canary, level: 1, minutes: 1}
+spec:
+  question: Does it hold?
+  steps:
+    - {name: second, as: second, canary: {deployment: web, env: {APP_VERSION: \"2\"}, steps: [100%]}}
+  expect:
+    - {name: promoted, that: second.verdict == 'promoted'}
+";
+
+#[tokio::test]
+async fn a_canary_that_was_interrupted_is_no_failure() {
+    let cancel = CancellationToken::new();
+    let mut stage = stage(json!({"verdict": "rolled-back"}));
+    let failed = outcome_of(CANARY, &stage, &cancel).await;
+    assert_eq!((failed.verdict, failed.exit_code), (Verdict::Fail, 1));
+    stage.interrupt = Some(cancel.clone());
+    let aborted = outcome_of(CANARY, &stage, &cancel).await;
+    assert_eq!((aborted.verdict, aborted.exit_code), (Verdict::Aborted, 130));
+    let mut elsewhere = FakeStage::default();
+    elsewhere.results.insert("second", Err(StepError::Aborted));
+    let aborted = outcome_of(CANARY, &elsewhere, &CancellationToken::new()).await;
+    assert_eq!((aborted.verdict, aborted.exit_code), (Verdict::Aborted, 130));
 }
 
 fn stage(second: Value) -> FakeStage {

@@ -1,5 +1,7 @@
 //! The summary at the end of a run.
 
+mod evidence;
+
 use kubsets_delivery::{Outcome, RunVerdict, UndoReport};
 
 use crate::ui::canary_log::share_text;
@@ -24,6 +26,9 @@ pub(super) fn describe(outcome: &Outcome, style: Style) -> String {
     );
     if let Some(step) = outcome.steps.last() {
         fact("share", ascii(&format!("{}, {} % ordered", share_text(&step.share), step.percent), style));
+    }
+    if let Some(evidence) = evidence::describe(outcome) {
+        fact("evidence", evidence);
     }
     let totals = &outcome.totals;
     fact(
@@ -50,7 +55,10 @@ pub(super) fn describe(outcome: &Outcome, style: Style) -> String {
         fact("verdict", format!("after {seconds:.1} s of exposure{in_step}"));
     }
     if let Some(undo) = &outcome.undo {
-        fact(if outcome.verdict == RunVerdict::Promoted { "clean-up" } else { "way back" }, way_back(undo));
+        fact(
+            if outcome.verdict == RunVerdict::Promoted { "clean-up" } else { "way back" },
+            way_back(undo, !outcome.switches.is_empty()),
+        );
     }
     fact("took", format!("{:.0} s, run {}", outcome.seconds, outcome.run));
     text.push_str(&table.render(Style { width: None, ..style }));
@@ -77,14 +85,20 @@ fn verdict(verdict: RunVerdict) -> (Tone, &'static str) {
         RunVerdict::Promoted => (Tone::Good, "PASS, promoted"),
         RunVerdict::RolledBack => (Tone::Bad, "FAIL, rolled back"),
         RunVerdict::Inconclusive => (Tone::Warn, "INCONCLUSIVE, stable version serves everything"),
+        RunVerdict::Invalid => {
+            (Tone::Warn, "INVALID, nothing was measured; stable version serves everything")
+        }
         RunVerdict::Aborted => (Tone::Warn, "ABORTED, stable version serves everything"),
         RunVerdict::Error => (Tone::Bad, "ERROR"),
     }
 }
 
-fn way_back(undo: &UndoReport) -> String {
-    let wire =
-        undo.wire_ms.map(|ms| format!(", last canary answer after {}", millis(ms))).unwrap_or_default();
+fn way_back(undo: &UndoReport, moved: bool) -> String {
+    let wire = match undo.wire_ms {
+        Some(ms) => format!(", last canary answer after {}", millis(ms)),
+        None if moved => ", last canary answer not measured".to_owned(),
+        None => String::new(),
+    };
     let equal = undo.comparisons.iter().filter(|one| one.equal).count();
     format!(
         "weights in {}{wire}; {equal} of {} objects as before after {}",

@@ -175,12 +175,19 @@ fn farewell(app: &App, state: &StateDir, outcome: &Outcome) {
         app.ui.hint(format!("`{command}` finishes the undo"));
         return;
     }
+    if let Some(hint) = &outcome.hint {
+        app.ui.hint(hint);
+        return;
+    }
     match outcome.verdict {
         RunVerdict::Promoted => {
             app.ui.hint(format!("`kubectl kubsets canary undo {}` takes the promotion back", outcome.run));
         }
         RunVerdict::Inconclusive => {
             app.ui.hint("more traffic (--rate) or more time (--step-budget) brings evidence");
+        }
+        RunVerdict::Invalid => {
+            app.ui.hint("the report shows the share and the load generator second by second");
         }
         RunVerdict::Error => {
             app.ui.hint("`kubectl kubsets status` says what is wrong and where to look first");

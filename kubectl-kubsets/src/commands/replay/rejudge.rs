@@ -1,8 +1,8 @@
 //! Judges the recorded seconds of a canary again, by other rules. Pure.
 
-use kubsets_delivery::{Record, RunEvent, TickEvent};
+use kubsets_delivery::{Record, RunEvent};
 use kubsets_judge::compare::ClassicRule;
-use kubsets_judge::{Block, ConfigError, Counts, Judge, JudgeConfig, LimitTest, Tick, Verdict as Judged};
+use kubsets_judge::{ConfigError, Judge, JudgeConfig, LimitTest, Tick, Verdict as Judged};
 use serde::Serialize;
 
 use crate::ui::percent;
@@ -87,13 +87,13 @@ pub(super) fn rejudge(records: &[Record], config: &JudgeConfig) -> Result<Rejudg
             }
             RunEvent::StepBegan { .. } => seconds.judged.push(Vec::new()),
             RunEvent::Tick(tick) if tick.judged => match seconds.judged.last_mut() {
-                Some(step) => step.push(judge_tick(tick)),
-                None => seconds.judged.push(vec![judge_tick(tick)]),
+                Some(step) => step.push(tick.judge_tick()),
+                None => seconds.judged.push(vec![tick.judge_tick()]),
             },
             RunEvent::Tick(tick) if seconds.judged.is_empty() => {
                 before_judging += 1;
                 if before_judging > COLD {
-                    seconds.warm.push(judge_tick(tick));
+                    seconds.warm.push(tick.judge_tick());
                 }
             }
             RunEvent::Decided { decision, reason } => decided = Some((decision.clone(), reason.clone())),
@@ -160,24 +160,9 @@ fn by_evidence(seconds: &Seconds, config: &JudgeConfig) -> Result<Row, ConfigErr
     Ok(Row { rule, verdict, failed_after_seconds: None, reason })
 }
 
-/// A recorded second as the judge sees it. Requests that neither version answered go to the side that is short of
-/// its share, as in the run: a canary that crashes cannot name itself.
-fn judge_tick(tick: &TickEvent) -> Tick {
-    let share = tick.percent / 100.0;
-    let total = tick.stable.requests + tick.canary.requests + tick.dropped;
-    let due = (share * total as f64).round() as u64;
-    let of_canary = due.saturating_sub(tick.canary.requests).min(tick.dropped);
-    let of_stable = tick.dropped - of_canary;
-    let error = Block::new(
-        Counts::new(tick.stable.requests + of_stable, tick.stable.failed + of_stable),
-        Counts::new(tick.canary.requests + of_canary, tick.canary.failed + of_canary),
-    );
-    Tick::errors(share, error)
-}
-
 #[cfg(test)]
 mod tests {
-    use kubsets_delivery::SideTick;
+    use kubsets_delivery::{SideTick, TickEvent};
 
     use super::*;
 
@@ -221,14 +206,6 @@ mod tests {
 
     fn own(records: &[Record], config: &JudgeConfig) -> Row {
         rejudge(records, config).expect("the settings work").rules.swap_remove(0)
-    }
-
-    #[test]
-    fn requests_without_an_answer_go_to_the_side_that_is_short() {
-        let seen = judge_tick(&tick((90, 1), (4, 0), 6)).error;
-        assert_eq!((seen.canary, seen.stable), (Counts::new(10, 6), Counts::new(90, 1)));
-        let seen = judge_tick(&tick((84, 0), (10, 0), 6)).error;
-        assert_eq!((seen.canary, seen.stable), (Counts::new(10, 0), Counts::new(90, 6)));
     }
 
     #[test]

@@ -105,6 +105,7 @@ fn ending(ended: Option<&Ended>) -> (Tone, &'static str) {
         Some(Ended::Canary(RunVerdict::Inconclusive) | Ended::Lab(Verdict::Inconclusive)) => {
             (Tone::Warn, "inconclusive")
         }
+        Some(Ended::Canary(RunVerdict::Invalid)) => (Tone::Warn, "invalid"),
         Some(Ended::Canary(RunVerdict::Aborted) | Ended::Lab(Verdict::Aborted)) => (Tone::Warn, "aborted"),
         Some(Ended::Canary(RunVerdict::Error) | Ended::Lab(Verdict::Error)) => (Tone::Bad, "error"),
         None => (Tone::Warn, "unfinished"),

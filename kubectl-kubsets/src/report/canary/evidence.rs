@@ -1,7 +1,8 @@
 //! Evidence over time, against what a verdict needs.
 
 use kubsets_delivery::TickEvent;
-use kubsets_judge::{Counts, Indicator};
+use kubsets_judge::compare::one_look;
+use kubsets_judge::{Counts, Indicator, Tick};
 use kubsets_report::{Axis, Block, Chart, Extent, Limit, Role, Scale, Section, Shape, Table, Unit};
 
 use crate::report::CanaryRecord;
@@ -9,6 +10,9 @@ use crate::report::pieces::{self, count, line};
 
 const INTRO: &str = "Two e-processes watch the traffic second by second. Each is a bet against a hypothesis that \
 may be looked at all the time: its value 100 means that chance alone gets there in at most one of 100 runs.";
+
+/// Seconds of each point of the Mann-Whitney test.
+const POINT_SECONDS: f64 = 10.0;
 
 pub(super) fn section(record: &CanaryRecord) -> Section {
     let judge = &record.plan.judge;
@@ -26,6 +30,7 @@ pub(super) fn section(record: &CanaryRecord) -> Section {
     );
     let mut blocks = vec![Block::Chart(fail), Block::Chart(pass)];
     blocks.extend(indicators(record).map(Block::Table));
+    blocks.extend(classic(record).map(Block::Table));
     pieces::section("Evidence over time", INTRO, blocks)
 }
 
@@ -67,6 +72,40 @@ fn indicators(record: &CanaryRecord) -> Option<Table> {
         ]);
     }
     Some(table)
+}
+
+/// What classic tests say of the failed requests; none where nothing was judged.
+fn classic(record: &CanaryRecord) -> Option<Table> {
+    let ticks: Vec<Tick> =
+        record.ticks().filter(|(_, tick)| tick.judged).map(|(_, tick)| tick.judge_tick()).collect();
+    if ticks.is_empty() {
+        return None;
+    }
+    let look = one_look(&ticks, POINT_SECONDS);
+    let mut table = Table::facts("For comparison: classic tests of failed requests, one look at the end").note(
+        "They played no part in the verdict. Each holds for one look at a length fixed beforehand, not for a run \
+         that is watched and ended by what is seen.",
+    );
+    table.fact("Fisher's exact test, one-sided p", probability(look.fisher_p));
+    match look.mann_whitney {
+        Some(test) => {
+            let points = format!("rates of {POINT_SECONDS:.0} s each");
+            table.fact(
+                "Mann-Whitney test",
+                format!("U {:.1}, one-sided p {}; {points}", test.u, probability(test.p)),
+            );
+            table.fact(
+                "chance that a rate of the canary is the higher one",
+                format!("{} (common language effect size)", Unit::Percent.text(test.higher * 100.0)),
+            );
+        }
+        None => table.fact("Mann-Whitney test", format!("needs {POINT_SECONDS:.0} s of both versions")),
+    }
+    Some(table)
+}
+
+fn probability(value: f64) -> String {
+    if value < 1e-4 { "under 0.0001".to_owned() } else { format!("{value:.4}") }
 }
 
 fn name(indicator: Indicator) -> &'static str {

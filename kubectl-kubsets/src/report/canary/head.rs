@@ -35,6 +35,7 @@ pub(super) fn verdict(record: &CanaryRecord) -> Verdict {
         RunVerdict::Promoted => (Tone::Good, "PASS", "promoted"),
         RunVerdict::RolledBack => (Tone::Bad, "FAIL", "rolled back"),
         RunVerdict::Inconclusive => (Tone::Warn, "INCONCLUSIVE", "rolled back for want of a verdict"),
+        RunVerdict::Invalid => (Tone::Warn, "INVALID", "rolled back, for what was measured is worth nothing"),
         RunVerdict::Aborted => (Tone::Warn, "ABORTED", "rolled back before a verdict"),
         RunVerdict::Error => (Tone::Bad, "ERROR", "the run could not go on"),
     };
@@ -95,7 +96,10 @@ fn users(outcome: &Outcome) -> Number {
 fn time(record: &CanaryRecord, outcome: &Outcome) -> Number {
     let took = Unit::Seconds.text(outcome.seconds);
     match (outcome.seconds_to_verdict, outcome.verdict) {
-        (Some(seconds), RunVerdict::RolledBack | RunVerdict::Inconclusive | RunVerdict::Promoted) => {
+        (
+            Some(seconds),
+            RunVerdict::RolledBack | RunVerdict::Inconclusive | RunVerdict::Invalid | RunVerdict::Promoted,
+        ) => {
             let step = outcome.steps.len();
             let of = record.plan.steps.len();
             let note = format!("from the first shift, in step {step} of {of}; {took} in all");

@@ -43,7 +43,10 @@ pub(super) fn section(record: &CanaryRecord) -> Section {
 /// The versions that answered, with what they stand for: stable first.
 pub(super) fn versions(record: &CanaryRecord) -> Vec<(Role, &Series)> {
     let Some(load) = &record.load else { return Vec::new() };
+    let marked = record.plan.marked;
     let role = |series: &Series| match Some(series.name.as_str()) {
+        Some("canary") if marked => Role::Candidate,
+        Some("stable") if marked => Role::Baseline,
         name if name == record.canary_version() => Role::Candidate,
         name if name == record.stable_version() => Role::Baseline,
         _ => Role::Other,
@@ -59,8 +62,8 @@ pub(super) fn versions(record: &CanaryRecord) -> Vec<(Role, &Series)> {
 
 fn named(role: Role, series: &Series) -> String {
     match role {
-        Role::Baseline => format!("stable {}", series.name),
-        Role::Candidate => format!("canary {}", series.name),
+        Role::Baseline if series.name != "stable" => format!("stable {}", series.name),
+        Role::Candidate if series.name != "canary" => format!("canary {}", series.name),
         _ => series.name.clone(),
     }
 }

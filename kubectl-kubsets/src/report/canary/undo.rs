@@ -15,7 +15,7 @@ pub(super) fn section(record: &CanaryRecord) -> Option<Section> {
     };
     let mut times = Table::facts("How long it took");
     times.fact("weights accepted by the API server", Unit::Milliseconds.text(undo.api_ms));
-    let wire = undo.wire_ms.map_or_else(|| "not watched".to_owned(), |ms| Unit::Milliseconds.text(ms));
+    let wire = undo.wire_ms.map_or_else(|| "not measured".to_owned(), |ms| Unit::Milliseconds.text(ms));
     times.fact("last answer of the canary", wire);
     times.fact("everything removed and compared", Unit::Milliseconds.text(undo.total_ms));
     if let Some(command) = &outcome.cleanup_command {

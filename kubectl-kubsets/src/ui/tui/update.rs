@@ -47,6 +47,7 @@ impl CanaryView {
                     RunVerdict::Promoted => (Tone::Good, "promoted"),
                     RunVerdict::RolledBack => (Tone::Bad, "rolled back"),
                     RunVerdict::Inconclusive => (Tone::Warn, "inconclusive"),
+                    RunVerdict::Invalid => (Tone::Warn, "invalid"),
                     RunVerdict::Aborted => (Tone::Warn, "aborted"),
                     RunVerdict::Error => (Tone::Bad, "ended by an error"),
                 };
