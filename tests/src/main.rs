@@ -10,6 +10,7 @@ mod canary;
 mod cluster;
 mod host;
 mod labs;
+mod load;
 mod plugin;
 
 use std::process::ExitCode;
@@ -39,6 +40,7 @@ const STEPS: &[Step] = &[
     step("kube-proxy reads its own elements back", cluster::proxy_reads_back),
     step("smoke follows one order", cluster::smoke),
     step("status is healthy", cluster::status),
+    step("pods of a Job send one load", load::in_cluster),
     step("a good release is promoted", canary::good),
     step("a bad release is rolled back", canary::bad),
     step("a killed canary is undone by the cluster", canary::killed),
