@@ -5,6 +5,7 @@ mod bad_input;
 mod canary;
 mod completion;
 mod help;
+mod lab;
 mod load;
 mod replay;
 mod report;
