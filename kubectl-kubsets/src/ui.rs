@@ -14,6 +14,7 @@ mod units;
 
 pub(crate) use error::{Failure, usage_error};
 pub(crate) use exit::ExitCode;
+pub(crate) use lab_log::LabLog;
 pub(crate) use printer::{Format, Printer, PrinterOptions, init_logs, set_color};
 pub(crate) use progress::Step;
 pub(crate) use prompt::Risk;

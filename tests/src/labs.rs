@@ -133,7 +133,18 @@ pub(crate) fn canaries_killed(plugin: &Plugin) -> anyhow::Result<()> {
     for lab in ["canary/bad-errors", "canary/slow-release"] {
         killed_at(plugin, &[lab], "step 1 of ")?;
     }
-    Ok(())
+    let good = ["canary/good-release", "--set", "version=0.4.0"];
+    for place in [
+        // The warm-up begins.
+        "both versions answer",
+        "replacing the stable pods",
+        // The new version has everything; the lab would take that back.
+        "giving traffic to the new stable pods",
+        "taking back the promotion",
+    ] {
+        killed_at(plugin, &good, place)?;
+    }
+    killed_at(plugin, &["canary/bad-errors"], "giving all traffic back")
 }
 
 /// Kills a lab when its log has a text.
@@ -142,7 +153,7 @@ fn killed_at(plugin: &Plugin, lab: &[&str], text: &str) -> anyhow::Result<()> {
     let place = format!("{} killed at \"{text}\"", lab[0]);
     let before = picture(plugin)?;
     let child = plugin.start_reading(&[&["lab", "run"], lab].concat())?;
-    let reached = child.wait_for(text, Duration::from_mins(4));
+    let reached = child.wait_for(text, Duration::from_mins(10));
     child.kill()?;
     ensure!(reached, "{place}: it was not reached");
     match becomes(plugin, &before, UNDONE_BY_CLUSTER) {
@@ -157,14 +168,42 @@ fn killed_at(plugin: &Plugin, lab: &[&str], text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A lab made from the template, filled in with YAML only, runs and is in the catalogue.
+/// A lab made from the template, filled in with YAML only, is in the catalogue and runs.
 pub(crate) fn written_by_a_stranger(plugin: &Plugin) -> anyhow::Result<()> {
+    let question = "Does the demo app answer while it is also asked one by one?";
     let folder = plugin.empty_folder("labs")?;
     plugin.ok(&["lab", "new", "networking/echo", "--dir", &folder])?;
+    let path = std::path::Path::new(&folder).join("networking/echo/lab.yaml");
+    let mut lab = std::fs::read_to_string(&path)?;
+    for (from, to) in [
+        ("Does the demo app answer every request for half a minute?", question),
+        ("for: 30s}", "for: 10s, background: true}"),
+        (
+            "  # Expressions in CEL",
+            "    - name: ask once\n      as: single\n      http: {path: /api/info}\n    - name: end of the traffic\n      \
+             wait: {finished: traffic}\n  # Expressions in CEL",
+        ),
+        (
+            "  # Collected when",
+            "    - name: the one is answered too\n      that: single.status == 200\n  # Collected when",
+        ),
+    ] {
+        ensure!(lab.contains(from), "the template has no \"{from}\"");
+        lab = lab.replacen(from, to, 1);
+    }
+    std::fs::write(&path, lab)?;
     plugin.ok(&["lab", "lint", &folder])?;
-    let list = plugin.ok(&["lab", "list", "--labs-dir", &folder])?;
-    ensure!(list.contains("networking/echo"), "it is not in the catalogue: {list}");
+    let (code, list) = plugin.json(&["lab", "list", "--labs-dir", &folder])?;
+    let listed = list["items"].as_array().into_iter().flatten();
+    let own = listed
+        .into_iter()
+        .find(|lab| lab["metadata"]["name"] == "echo")
+        .context("it is not in the catalogue")?;
+    ensure!(code == 0 && own["spec"]["question"] == question, "the catalogue has {own:#}");
+    let before = picture(plugin)?;
     let (code, outcome) = plugin.json(&["lab", "run", "networking/echo", "--labs-dir", &folder])?;
     ensure!(code == 0 && outcome["verdict"] == "pass", "exit code {code}: {outcome:#}");
-    Ok(())
+    let count = |field: &str| outcome[field].as_array().map_or(0, Vec::len);
+    ensure!(count("steps") == 3 && count("expectations") == 2, "{outcome:#}");
+    becomes(plugin, &before, Duration::from_secs(20)).map(drop)
 }

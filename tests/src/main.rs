@@ -11,6 +11,7 @@ mod cluster;
 mod host;
 mod kubectl;
 mod labs;
+mod load;
 mod plugin;
 
 use std::process::ExitCode;
@@ -41,6 +42,7 @@ const STEPS: &[Step] = &[
     step("kubectl calls and completes the plugin", kubectl::as_plugin),
     step("smoke follows one order", cluster::smoke),
     step("status is healthy", cluster::status),
+    step("pods of a Job send one load", load::in_cluster),
     step("a good release is promoted", canary::good),
     step("a bad release is rolled back", canary::bad),
     step("a plain server is released like any other", canary::plain),

@@ -6,6 +6,7 @@ mod machine;
 mod outcome;
 mod presenter;
 mod record;
+mod redact;
 mod run;
 mod stage;
 

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::event::{LabEvent, LabEvents, When};
 use crate::outcome::{Checked, StepReport, StepStatus, UndoReport, Verdict, exit};
 use crate::presenter::Presenter;
+use crate::redact::redacted;
 use crate::stage::{Stage, StepError};
 
 use judge::{bounded, check};
@@ -129,8 +130,9 @@ impl<'a, S: Stage> Machine<'a, S> {
 
     fn ended(self, stop: Stop, undo: Option<UndoReport>) -> Ended {
         let named = self.bindings.names().filter(|name| *name != "params");
-        let results =
-            named.filter_map(|name| Some((name.to_owned(), self.bindings.get(name)?.clone()))).collect();
+        let results = named
+            .filter_map(|name| Some((name.to_owned(), redacted(self.bindings.get(name)?.clone()))))
+            .collect();
         Ended {
             stop,
             steps: self.steps,
@@ -300,6 +302,7 @@ impl<'a, S: Stage> Machine<'a, S> {
             // A load in the background has its result only now.
             self.bindings.set(name, result.clone());
         }
+        let result = redacted(result);
         self.events.emit(LabEvent::StepEnded { step: step.index + 1, status, seconds, message, result });
         done.map(|_| ()).map_err(|(stop, _)| stop)
     }

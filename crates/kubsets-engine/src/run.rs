@@ -10,6 +10,7 @@ use crate::machine::{Ended, Machine, Stop};
 use crate::outcome::{Outcome, UndoReport, Verdict, exit};
 use crate::presenter::Presenter;
 use crate::record::{EVENTS_FILE, OUTCOME_FILE, PLAN_FILE};
+use crate::redact::redacted;
 use crate::stage::Stage;
 
 /// What a run needs beside its plan.
@@ -39,7 +40,8 @@ pub async fn run<S: Stage>(plan: &Plan, setting: Setting<'_>, stage: impl FnOnce
         namespace: setting.namespace.clone(),
         repeat_command: setting.repeat_command,
     };
-    if let Err(error) = setting.state.write(&setting.run, PLAN_FILE, plan) {
+    let recorded = redacted(serde_json::to_value(plan).unwrap_or_default());
+    if let Err(error) = setting.state.write(&setting.run, PLAN_FILE, &recorded) {
         let reason = format!("the run cannot be recorded: {error}");
         return outcome(plan, named, not_begun(reason), 0.0);
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::error::LabError;
-use crate::model::{Lab, Requirement};
+use crate::model::Lab;
 use crate::source::LabSource;
 use crate::template::Values;
 
@@ -40,7 +40,7 @@ pub fn catalog(labs: &[LabSource]) -> Result<String, LabError> {
                 "\n## {family}\n\n| Lab | Question | Level | Minutes | Needs |\n|---|---|---|---|---|\n"
             );
         }
-        let needs: Vec<String> = lab.spec.requires.iter().map(words).collect();
+        let needs: Vec<String> = lab.spec.requires.iter().map(ToString::to_string).collect();
         let needs = if needs.is_empty() { "nothing".to_owned() } else { needs.join(", ") };
         let question = lab.spec.question.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|");
         let (name, level, minutes) = (&metadata.name, metadata.level, metadata.minutes);
@@ -50,18 +50,6 @@ pub fn catalog(labs: &[LabSource]) -> Result<String, LabError> {
         );
     }
     Ok(text)
-}
-
-/// A need in words, such as `Deployment demo-app`.
-fn words(need: &Requirement) -> String {
-    match need {
-        Requirement::Api(api) => api.clone(),
-        Requirement::Deployment(name) => format!("Deployment {name}"),
-        Requirement::StatefulSet(name) => format!("StatefulSet {name}"),
-        Requirement::Component(name) => name.clone(),
-        Requirement::Nodes(count) => format!("{count} nodes"),
-        Requirement::DefaultStorageClass {} => "a default StorageClass".to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -25,7 +25,9 @@ pub use check::Checked;
 pub use error::{LabError, Place};
 pub use expression::{Bindings, Expression, ExpressionError, Seen};
 pub use lint::{Finding, Severity, lint, lint_text};
-pub use model::{Expectation, FailureEvidence, Lab, Metadata, Param, ParamKind, Requirement, Spec, Step};
+pub use model::{
+    Component, Expectation, FailureEvidence, Lab, Metadata, Param, ParamKind, Requirement, Spec, Step,
+};
 pub use operation::{Condition, Operation};
 pub use parse::{LARGEST_FILE, parse};
 pub use plan::{BlastRadius, Change, Plan, PlannedStep, Verb};

@@ -10,7 +10,7 @@ mod requirement;
 mod step;
 
 pub use param::{Param, ParamKind};
-pub use requirement::Requirement;
+pub use requirement::{Component, Requirement};
 pub use step::Step;
 
 /// `apiVersion` of lab files.

@@ -56,10 +56,10 @@ spec:
     - name: traffic
       as: traffic
       load: {path: /api/info, rate: \"${rate}\", for: 30s}
-  # Expressions in CEL over what steps bound with `as`.
+  # Expressions in CEL over what steps bound with `as`. None should hold when nothing was seen.
   expect:
     - name: every request is answered
-      that: traffic.ok == traffic.planned
+      that: traffic.planned > 0 && traffic.ok == traffic.planned
   # Collected when the lab fails, before the undo.
   onFailure:
     - events: {}

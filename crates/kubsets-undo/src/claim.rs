@@ -57,8 +57,7 @@ impl Kind {
 
     /// Command that ends a run whose driver lives.
     pub fn abort_command(self, run: &str) -> String {
-        let verb = if self == Self::Canary { "abort" } else { "clean" };
-        format!("kubectl kubsets {self} {verb} {run}")
+        format!("kubectl kubsets {self} abort {run}")
     }
 
     /// Command that undoes a run whose driver is gone.

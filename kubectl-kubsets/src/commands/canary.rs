@@ -53,6 +53,8 @@ Exit codes: 0 promoted, 1 rolled back, 2 refused, 3 inconclusive or invalid, 5 c
         #[arg(value_name = "RUN", add = clap_complete::ArgValueCandidates::new(catalog::runs))]
         run: Option<kubsets_delivery::RunId>,
     },
+    /// Finish the undo of runs that were killed, also in labs
+    Clean(super::lab::clean::Args),
     /// Show a recorded run again at any speed, or judge its seconds again; asks no cluster
     Replay(super::replay::Args),
     /// Show what a run did, as `report` does
@@ -81,6 +83,7 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         Command::Status { watch } => manage::status(app, watch).await,
         Command::Abort { run } => manage::abort(app, run).await,
         Command::Undo { run } => manage::undo(app, run).await,
+        Command::Clean(args) => super::lab::clean::run(app, Some(catalog::FAMILY), &args).await,
         Command::Replay(args) => super::replay::run(app, super::replay::Kind::Canary, args).await,
         Command::Report(args) => super::report::run(app, &args, super::report::Scope::Canary),
         Command::Simulate(args) => simulate::run(app, &args),

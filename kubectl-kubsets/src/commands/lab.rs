@@ -1,13 +1,16 @@
 //! `lab`, and the families of labs: experiments that end in a verdict with evidence.
 
+mod abort;
 pub(super) mod catalog;
-mod clean;
+pub(super) mod clean;
 mod farewell;
 mod follow;
+mod left;
 mod lint;
 mod new;
 mod outcome;
 mod plan;
+mod plan_file;
 mod run;
 mod status;
 mod watch;
@@ -45,6 +48,8 @@ Exit codes: 0 pass, 1 fail, 2 invalid lab, 3 inconclusive, 4 skipped, 5 cluster,
     Run(run::Args),
     /// Show runs that are under way and how the last one ended
     Status,
+    /// End a run that is under way and undo what it changed
+    Abort(abort::Args),
     /// Finish the undo of runs that were killed
     Clean(clean::Args),
     /// Show a recorded run again at any speed, or judge its canary again; asks no cluster
@@ -57,7 +62,7 @@ Exit codes: 0 pass, 1 fail, 2 invalid lab, 3 inconclusive, 4 skipped, 5 cluster,
 enum Command {
     #[command(flatten)]
     Verb(Verb),
-    /// Check lab files without a cluster: folders, a file, or - for standard input
+    /// Check labs without a cluster: by name, in folders, a file, or - for standard input
     Lint(lint::Args),
     /// Make the folder of a new lab
     New(new::Args),
@@ -103,8 +108,9 @@ async fn act(app: &App, family: Option<&str>, verb: Verb) -> anyhow::Result<Exit
         Verb::Show(choice) => catalog::show(app, family, &catalog::find(family, &choice)?),
         Verb::Plan(args) => plan::run(app, family, &args),
         Verb::Run(args) => run::run(app, family, args).await,
-        Verb::Status => status::run(app).await,
-        Verb::Clean(args) => clean::run(app, &args).await,
+        Verb::Status => status::run(app, family).await,
+        Verb::Abort(args) => abort::run(app, family, &args).await,
+        Verb::Clean(args) => clean::run(app, family, &args).await,
         Verb::Replay(args) => super::replay::run(app, super::replay::Kind::Lab, args).await,
         Verb::Report(args) => super::report::run(app, &args, super::report::Scope::Lab(family)),
     }

@@ -14,7 +14,7 @@ use super::report::{folder, last};
 use crate::app::App;
 use crate::cli::values::{Percent, parse_percent};
 use crate::ui::tui::{self, CanaryView, Facts, LabFacts, LabNews, LabView};
-use crate::ui::{Cell, ExitCode, Failure, Format, Printer, Style, Table, Tone, canary_log, lab_log};
+use crate::ui::{Cell, ExitCode, Failure, Format, LabLog, Printer, Style, Table, Tone, canary_log};
 
 use pace::{Speed, Timed};
 pub(crate) use recording::Kind;
@@ -92,7 +92,8 @@ pub(crate) async fn run(app: &App, kind: Kind, args: Args) -> anyhow::Result<Exi
             show(app, view, records, speed, |record| record).await
         }
         (Recording::Lab(records), false) => {
-            print(&app.ui, records, speed, |record: &LabRecord, style| lab_log::timed(record, style)).await
+            let mut log = LabLog::default();
+            print(&app.ui, records, speed, |record: &LabRecord, style| log.timed(record, style)).await
         }
         (Recording::Canary(records), false) => {
             print(&app.ui, records, speed, |record: &Record, style| canary_log::timed(record, style)).await
@@ -135,7 +136,7 @@ async fn print<T: Timed + Serialize>(
     ui: &Printer,
     records: Vec<T>,
     speed: Speed,
-    line: impl Fn(&T, Style) -> Option<String>,
+    mut line: impl FnMut(&T, Style) -> Option<String>,
 ) -> anyhow::Result<ExitCode> {
     let mut failed = None;
     pace::play(records, speed, |record| {

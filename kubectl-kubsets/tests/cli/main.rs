@@ -6,7 +6,11 @@ mod canary;
 mod completion;
 mod global;
 mod help;
+<<<<<<< HEAD
 mod lab_plan;
+=======
+mod lab;
+>>>>>>> h-labs
 mod load;
 mod replay;
 mod report;

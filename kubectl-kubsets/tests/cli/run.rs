@@ -1,7 +1,8 @@
 //! Runs the binary in clean surroundings.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
@@ -34,17 +35,31 @@ impl Surroundings {
         self.run_as(&link, args)
     }
 
+    /// Runs the binary with a text on standard input.
+    pub(crate) fn run_with_input(&self, args: &[&str], input: &str) -> Output {
+        let program = Path::new(env!("CARGO_BIN_EXE_kubectl-kubsets"));
+        let mut command = self.command(program, args);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary starts");
+        child.stdin.take().expect("has one").write_all(input.as_bytes()).expect("the binary reads");
+        child.wait_with_output().expect("the binary ends")
+    }
+
     fn run_as(&self, program: &Path, args: &[&str]) -> Output {
-        Command::new(program)
+        self.command(program, args).output().expect("the binary starts")
+    }
+
+    fn command(&self, program: &Path, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command
             .args(args)
             .env_clear()
             .env("HOME", self.home.path())
             .env("PATH", "/usr/bin:/bin")
             .env("LC_ALL", "C")
             .env("KUBECONFIG", self.home.path().join("absent"))
-            .current_dir(self.home.path())
-            .output()
-            .expect("the binary starts")
+            .current_dir(self.home.path());
+        command
     }
 
     /// Exit code, standard output and standard error as one text, with machine paths replaced.

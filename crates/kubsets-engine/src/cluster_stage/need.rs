@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::Node;
 use k8s_openapi::api::storage::v1::StorageClass;
 use kube::api::{Api, ListParams};
 use kubsets_kube::{Condition, ObjectRef, is_not_found};
-use kubsets_lab::Requirement;
+use kubsets_lab::{Component, Requirement};
 use kubsets_undo::object;
 
 use super::{ClusterStage, MONITORING, cluster};
@@ -23,16 +23,14 @@ impl ClusterStage<'_> {
             Requirement::StatefulSet(name) => {
                 self.need_object("apps/v1", "StatefulSet", &self.namespace, name).await
             }
-            Requirement::Component(name) => match name.as_str() {
-                "prometheus" => self.need_object("apps/v1", "Deployment", MONITORING, name).await,
-                "metrics-server" => self.need_object("apps/v1", "Deployment", "kube-system", name).await,
-                "envoy-gateway" => {
-                    self.need_object("apps/v1", "Deployment", "envoy-gateway-system", name).await
-                }
-                _ => Err(StepError::Invalid(format!(
-                    "component {name} is not known; known are prometheus, metrics-server and envoy-gateway"
-                ))),
-            },
+            Requirement::Component(component) => {
+                let namespace = match component {
+                    Component::EnvoyGateway => "envoy-gateway-system",
+                    Component::MetricsServer => "kube-system",
+                    Component::Prometheus => MONITORING,
+                };
+                self.need_object("apps/v1", "Deployment", namespace, component.name()).await
+            }
             Requirement::Nodes(wanted) => self.need_nodes(*wanted).await,
             Requirement::DefaultStorageClass {} => self.need_storage().await,
         }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::{ClusterStage, cluster, pod};
+use crate::redact;
 use crate::stage::StepError;
 
 /// How often a condition is looked at.
@@ -160,7 +161,7 @@ fn expression(that: &str, bindings: &Bindings, name: &str, value: Value) -> Resu
     };
     let seen: Vec<String> = expression.seen(&bindings).iter().map(ToString::to_string).collect();
     let text = if seen.is_empty() { that.to_owned() } else { seen.join(", ") };
-    Ok(Seen { holds, text, value })
+    Ok(Seen { holds, text: redact::seen(that, text), value })
 }
 
 fn asks_traffic(condition: &Condition) -> bool {

@@ -106,17 +106,21 @@ async fn outcome(stage: &FakeStage, cancel: &CancellationToken) -> Outcome {
 
 async fn outcome_of(lab: &str, stage: &FakeStage, cancel: &CancellationToken) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
-    let state = StateDir::at(folder.path());
+    recorded(&StateDir::at(folder.path()), &plan(LAB), stage, cancel).await
+}
+
+async fn recorded(state: &StateDir, plan: &Plan, stage: &FakeStage, cancel: &CancellationToken) -> Outcome {
     let (listener, _events) = unbounded_channel();
     let setting = Setting {
         run: RunId::generate(),
         namespace: "shop".into(),
-        state: &state,
+        state,
         listener,
         cancel,
         presenter: None,
         repeat_command: "kubectl kubsets lab run chaos/x".into(),
     };
+<<<<<<< HEAD
     run(&plan(lab), setting, |_| stage).await
 }
 
@@ -146,6 +150,9 @@ async fn a_canary_that_was_interrupted_is_no_failure() {
     elsewhere.results.insert("second", Err(StepError::Aborted));
     let aborted = outcome_of(CANARY, &elsewhere, &CancellationToken::new()).await;
     assert_eq!((aborted.verdict, aborted.exit_code), (Verdict::Aborted, 130));
+=======
+    run(plan, setting, |_| stage).await
+>>>>>>> h-labs
 }
 
 fn stage(second: Value) -> FakeStage {
@@ -161,6 +168,26 @@ async fn all_expectations_held_is_a_pass() {
     assert_eq!(*stage.calls.lock().unwrap(), ["begin", "answers", "first", "second", "undo", "answers"]);
     assert_eq!(outcome.steady_state.len(), 2);
     assert_eq!(outcome.results["second"]["failed"], 0);
+}
+
+#[tokio::test]
+async fn what_authenticates_can_be_compared_and_is_not_in_the_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = StateDir::at(folder.path());
+    let text =
+        LAB.replace("http: {path: /b}", "http: {path: /b, headers: {Authorization: Bearer s3cret}}").replace(
+            "second.failed == 0",
+            "second.headers['set-cookie'].startsWith('s3c') && second.failed == 0",
+        );
+    let answer = json!({"failed": 0, "headers": {"set-cookie": "s3cret", "host": "a"}});
+    let outcome = recorded(&state, &plan(&text), &stage(answer), &CancellationToken::new()).await;
+    assert_eq!(outcome.verdict, Verdict::Pass, "{}", outcome.reason);
+    assert_eq!(outcome.results["second"]["headers"], json!({"set-cookie": "(hidden)", "host": "a"}));
+    let run = state.runs().pop().unwrap();
+    let kept = |file| std::fs::read_to_string(state.run(&run).join(file)).unwrap();
+    for text in [kept(crate::PLAN_FILE), kept(crate::EVENTS_FILE), kept(crate::OUTCOME_FILE)] {
+        assert!(text.contains("(hidden)") && !text.contains("s3cret"), "{text}");
+    }
 }
 
 #[tokio::test]

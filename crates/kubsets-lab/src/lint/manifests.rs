@@ -11,6 +11,9 @@ use crate::template::mask;
 /// Registry whose images every cluster with the demo stack has.
 const REGISTRY: &str = "registry.kubsets.local/";
 
+/// Kind whose content must not get into a record.
+pub(super) const SECRET: &str = "Secret";
+
 /// Kinds outside namespaces, and those that decide who may do what.
 const FORBIDDEN: [&str; 27] = [
     "APIService",
@@ -42,8 +45,14 @@ const FORBIDDEN: [&str; 27] = [
     "VolumeSnapshotClass",
 ];
 
-/// Why a lab may not touch objects of a kind.
+/// Why a lab may not touch objects of a kind, nor read them.
 pub(super) fn forbidden(kind: &str) -> Option<String> {
+    if kind == SECRET {
+        return Some(
+            "the content of a Secret would stand in plan and record; a lab may only ask whether one exists"
+                .into(),
+        );
+    }
     FORBIDDEN
         .contains(&kind)
         .then(|| format!("{kind} belongs to the whole cluster, a lab changes objects in its namespace only"))

@@ -49,7 +49,7 @@ impl Linter<'_> {
                     format!("{api:?} is no group and version, write for example gateway.networking.k8s.io/v1")
                 });
             }
-            Requirement::Deployment(name) | Requirement::StatefulSet(name) | Requirement::Component(name) => {
+            Requirement::Deployment(name) | Requirement::StatefulSet(name) => {
                 self.require(names::is_dns_label(name), field, || {
                     format!("{name:?} is no name of an object")
                 });
@@ -59,7 +59,7 @@ impl Linter<'_> {
                     format!("{count} nodes are not from 1 to 20")
                 });
             }
-            Requirement::DefaultStorageClass {} => {}
+            Requirement::Component(_) | Requirement::DefaultStorageClass {} => {}
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::manifests::SECRET;
 use super::{Linter, names};
 use crate::operation::{Apply, CanarySpec, Condition, Delete, Load, Operation, Target};
 use crate::units::Span;
@@ -119,6 +120,10 @@ impl Linter<'_> {
                 }
             }
             Condition::Not(inner) => self.condition(&format!("{field}.not"), inner, depth + 1),
+            // That a Secret is there says nothing of its content.
+            Condition::Exists(target) if target.kind == SECRET => {
+                self.named(&format!("{field}.exists"), target);
+            }
             Condition::Exists(target) => self.target(&format!("{field}.exists"), target),
             Condition::RolledOut(target) => {
                 let field = format!("{field}.rolledOut");
@@ -177,11 +182,15 @@ impl Linter<'_> {
     }
 
     fn target(&mut self, field: &str, target: &Target) {
-        for (part, text) in [("kind", &target.kind), ("name", &target.name)] {
-            self.require(!text.trim().is_empty(), &format!("{field}.{part}"), || "is empty".into());
-        }
+        self.named(field, target);
         if let Some(reason) = super::manifests::forbidden(&target.kind) {
             self.error(&format!("{field}.kind"), reason);
+        }
+    }
+
+    fn named(&mut self, field: &str, target: &Target) {
+        for (part, text) in [("kind", &target.kind), ("name", &target.name)] {
+            self.require(!text.trim().is_empty(), &format!("{field}.{part}"), || "is empty".into());
         }
     }
 

@@ -73,7 +73,7 @@ async fn a_living_driver_is_not_undone_from_outside() {
     let _lock = Lock::acquire(&api.access(), &journal.claim).await.unwrap();
     let error = Orphan::adopt(&api.access(), &state, Kind::Lab, None).await.unwrap_err();
     assert!(matches!(error, ManageError::StillRunning { .. }), "{error}");
-    assert_eq!(error.hint(), Some(format!("kubectl kubsets lab clean {}", journal.claim.run)));
+    assert_eq!(error.hint(), Some(format!("kubectl kubsets lab abort {}", journal.claim.run)));
 }
 
 #[tokio::test]

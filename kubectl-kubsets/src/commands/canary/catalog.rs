@@ -8,7 +8,7 @@ use crate::commands::lab::catalog;
 use crate::ui::Failure;
 
 /// Family of the canary labs.
-pub(super) const FAMILY: &str = "canary";
+pub(crate) const FAMILY: &str = "canary";
 
 /// A canary lab, by its name with or without the family.
 ///

@@ -32,6 +32,13 @@ pub(super) struct Choice {
     folder: Folder,
 }
 
+impl Choice {
+    /// A lab of the binary or of a folder.
+    pub(super) fn new(lab: String, folder: Folder) -> Self {
+        Self { lab, folder }
+    }
+}
+
 /// The labs inside this binary.
 pub(in crate::commands) fn embedded() -> Vec<LabSource> {
     let files: Vec<(String, String)> = assets::paths::<Labs>()
@@ -78,7 +85,11 @@ pub(super) fn texts(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
     Ok(found)
 }
 
-fn all(folder: &Folder) -> anyhow::Result<Vec<LabSource>> {
+/// The labs inside this binary and those in a folder, which take the place of others of their name.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub(super) fn all(folder: &Folder) -> anyhow::Result<Vec<LabSource>> {
     let mut labs = embedded();
     if let Some(folder) = &folder.labs_dir {
         let more = from_folder(folder)?;
@@ -133,7 +144,7 @@ pub(in crate::commands) fn named(
 }
 
 /// Names with their questions, for completion.
-fn candidates() -> Vec<CompletionCandidate> {
+pub(super) fn candidates() -> Vec<CompletionCandidate> {
     let candidate = |source: &LabSource| {
         let question = source.parse(&Values::new()).map(|lab| lab.spec.question).unwrap_or_default();
         CompletionCandidate::new(source.folder.clone()).help(Some(question.into()))
@@ -240,6 +251,42 @@ mod tests {
         assert!(labs.len() >= 9, "{} labs", labs.len());
         for lab in &labs {
             assert_eq!(lint(lab, &Values::new()), [], "{}", lab.folder);
+        }
+    }
+
+    /// Results as they are when nothing was seen or sent.
+    fn nothing(step: &kubsets_lab::PlannedStep) -> serde_json::Value {
+        use kubsets_lab::{Condition, Operation};
+        match &step.operation {
+            Operation::Load(_) | Operation::Wait(Condition::Finished(_)) => serde_json::json!({
+                "planned": 0, "ok": 0, "failed": 0, "errors": 0, "timedOut": 0, "neverSent": 0, "availability": 1.0,
+                "errorRate": 0.0, "okPerSecond": 0.0, "p50Ms": 0.0, "p90Ms": 0.0, "p99Ms": 0.0, "maxMs": 0.0,
+                "secondsWithFailures": 0, "longestOutageSeconds": 0, "valid": true, "identity": true,
+            }),
+            Operation::Exec(_) => {
+                serde_json::json!({"stdout": "", "lines": [], "stderr": "", "exitCode": 0})
+            }
+            Operation::Logs(_) => serde_json::json!({"count": 0, "lines": []}),
+            Operation::Query(_) => serde_json::json!({"value": null, "samples": []}),
+            Operation::Wait(_) => serde_json::json!({"seconds": 0.0, "observed": "", "value": []}),
+            _ => serde_json::Value::Null,
+        }
+    }
+
+    #[test]
+    fn no_lab_passes_on_nothing() {
+        for source in embedded().iter().filter(|source| !source.folder.starts_with("canary/")) {
+            let plan = kubsets_lab::Plan::new(source, &Values::new()).expect("is one");
+            let bound = plan.steps.iter().filter_map(|step| Some((step.bind.as_ref()?, nothing(step))));
+            let bindings = bound.fold(plan.bindings(), |all, (name, result)| all.with(name, result));
+            let held =
+                |one: &&kubsets_lab::Expectation| one.check(&bindings).is_ok_and(|checked| checked.held);
+            let holding: Vec<&str> =
+                plan.expect.iter().filter(held).map(|expectation| expectation.that.as_str()).collect();
+            assert!(holding.len() < plan.expect.len(), "{}: everything holds: {holding:?}", plan.lab);
+            for that in holding {
+                assert!(!that.contains(".all(") && !that.contains("lines"), "{}: {that}", plan.lab);
+            }
         }
     }
 

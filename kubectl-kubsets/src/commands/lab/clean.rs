@@ -1,74 +1,101 @@
 //! `lab clean`: finishes the undo of runs whose driver is gone.
 
-use std::time::Duration;
+use kubsets_delivery::ManageError;
+use kubsets_kube::{Access, Hint as _};
+use kubsets_undo::{Comparison, Kind, RunId, StateDir, Undone};
 
-use kubsets_undo::manage::journals;
-use kubsets_undo::{Kind, ManageError, Orphan, RunId, StateDir};
-
+<<<<<<< HEAD
+=======
+use super::left::left;
+use super::refuse_read_only;
+>>>>>>> h-labs
 use crate::app::App;
-use crate::ui::{Cell, ExitCode, Risk, Table, Tone};
-
-/// Time for requests under way before a workload that a run made is removed.
-const DRAIN: Duration = Duration::from_secs(2);
+use crate::ui::{Cell, ExitCode, Risk, Style, Table, Tone};
 
 /// Arguments of `lab clean`.
 #[derive(clap::Args, Debug)]
-pub(super) struct Args {
+pub(crate) struct Args {
     /// The run; without it every run that is left
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", add = clap_complete::ArgValueCandidates::new(crate::commands::canary::catalog::runs))]
     run: Option<RunId>,
 }
 
-/// Undoes what is left of runs. Exit code 7 when something is still not as before.
+/// Undoes what is left of runs of a family, or of all. Exit code 7 when something is still not as before.
 ///
 /// # Errors
 /// When there is no cluster, or it refuses.
+<<<<<<< HEAD
 pub(super) async fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
+=======
+pub(crate) async fn run(app: &App, family: Option<&str>, args: &Args) -> anyhow::Result<ExitCode> {
+    refuse_read_only(app, &format!("{} clean", family.unwrap_or("lab")))?;
+>>>>>>> h-labs
     let access = app.stack_access().await?;
     app.ui.message(access.facts().to_string());
-    let left = journals(&access, Kind::Lab).await?.into_iter().map(|journal| journal.claim.run);
-    let left: Vec<RunId> = left.filter(|run| args.run.as_ref().is_none_or(|wanted| wanted == run)).collect();
-    let swept = kubsets_undo::manage::sweep(&access, Kind::Lab).await?;
-    for run in &swept {
-        app.ui.message(format!("run {run} had changed nothing yet: its Lease is removed"));
-    }
+    let state = StateDir::at(app.state_dir());
+    let mut left = left(&access, &state, family).await?;
+    left.retain(|one| args.run.as_ref().is_none_or(|wanted| one.is_of(wanted)));
+    let swept = sweep(app, &access).await?;
     if left.is_empty() {
-        if swept.is_empty() {
+        if let Some(run) = args.run.as_ref().filter(|run| !swept.iter().any(|one| one == run.as_str())) {
+            app.ui.message(format!("nothing is left of run {run}"));
+        } else if swept.is_empty() {
             app.ui.message("nothing is left of any run");
         }
         return Ok(ExitCode::Success);
     }
     app.ui.confirm(Risk::Moderate, &format!("undo what is left of {} runs", left.len()))?;
-    let state = StateDir::at(app.state_dir());
     let mut undone = Vec::new();
-    for run in &left {
-        let step = app.ui.step(format!("Undoing run {run}"));
-        let orphan = match Orphan::adopt(&access, &state, Kind::Lab, Some(run)).await {
-            Ok(orphan) => orphan,
+    for one in &left {
+        let step = app.ui.step(format!("Undoing run {} of {}", one.run, one.lab));
+        match one.undo(&access, &state).await {
+            Ok(done) => undone.push(done),
             // The watchdog, or the run itself, was faster.
-            Err(ManageError::NoRun { .. }) => {
+            Err(ManageError::Run(kubsets_undo::ManageError::NoRun { .. })) => {
                 step.done("it is over");
                 continue;
             }
+            Err(ManageError::Run(living @ kubsets_undo::ManageError::StillRunning { .. }))
+                if args.run.is_none() =>
+            {
+                step.done("it is under way");
+                app.ui.hint(living.hint().unwrap_or_default());
+                continue;
+            }
             Err(error) => return Err(error.into()),
-        };
-        undone.push(orphan.undo(&access, &state, DRAIN).await?);
+        }
         step.done("");
     }
     let complete = undone.iter().all(|one| one.equal);
-    app.ui.emit("LabClean", &undone, |style| {
-        let mut table = Table::new(["RUN", "OBJECT", "AS BEFORE"]);
-        for one in &undone {
-            for comparison in &one.comparisons {
-                let (tone, word) = if comparison.equal { (Tone::Good, "yes") } else { (Tone::Bad, "no") };
-                table.row([
-                    one.run.to_string().into(),
-                    comparison.object.to_string().into(),
-                    Cell::new(tone, word),
-                ]);
-            }
-        }
-        table.render(style)
-    })?;
+    app.ui.emit("LabClean", &undone, |style| describe(&undone, style))?;
     Ok(if complete { ExitCode::Success } else { ExitCode::CleanupIncomplete })
+}
+
+/// Removes Leases of runs that died before they changed anything; gives the runs.
+async fn sweep(app: &App, access: &Access) -> Result<Vec<String>, ManageError> {
+    let mut swept = Vec::new();
+    for kind in [Kind::Lab, Kind::Canary] {
+        swept.extend(kubsets_undo::manage::sweep(access, kind).await?);
+    }
+    for run in &swept {
+        app.ui.message(format!("run {run} had changed nothing yet: its Lease is removed"));
+    }
+    Ok(swept)
+}
+
+fn describe(undone: &[Undone], style: Style) -> String {
+    compared(undone.iter().flat_map(|one| one.comparisons.iter().map(move |each| (&one.run, each))), style)
+}
+
+/// Objects of runs, and whether they are as before.
+pub(super) fn compared<'a>(
+    comparisons: impl Iterator<Item = (&'a RunId, &'a Comparison)>,
+    style: Style,
+) -> String {
+    let mut table = Table::new(["RUN", "OBJECT", "AS BEFORE"]);
+    for (run, comparison) in comparisons {
+        let (tone, word) = if comparison.equal { (Tone::Good, "yes") } else { (Tone::Bad, "no") };
+        table.row([run.to_string().into(), comparison.object.to_string().into(), Cell::new(tone, word)]);
+    }
+    table.render(style)
 }

@@ -3,21 +3,48 @@
 use kubsets_engine::LabRecord;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::ui::{Format, Printer, lab_log};
+use crate::ui::{Format, LabLog, Printer};
 
 /// Shows events until they end: as lines for people, or nothing where the outcome alone is wanted as JSON.
 pub(super) async fn follow(ui: &Printer, mut events: UnboundedReceiver<LabRecord>) {
+    let mut log = LabLog::default();
     while let Some(record) = events.recv().await {
-        show(ui, &record);
+        if ui.format() != Format::Json
+            && let Some(text) = log.timed(&record, ui.message_style())
+        {
+            ui.message(text);
+        }
     }
 }
 
-/// Shows one event.
-fn show(ui: &Printer, record: &LabRecord) {
-    if ui.format() == Format::Json {
-        return;
+/// Prints events until they end, each as a line of JSON, at once.
+pub(super) async fn print(ui: &Printer, mut events: UnboundedReceiver<LabRecord>) {
+    while let Some(record) = events.recv().await {
+        match line(&record) {
+            Ok(line) => ui.data(&line),
+            // The run goes on: only a line of its story is lost.
+            Err(error) => ui.warn(format!("an event cannot be written: {error}")),
+        }
     }
-    if let Some(text) = lab_log::timed(record, ui.message_style()) {
-        ui.message(text);
+}
+
+/// As in the record on disk.
+fn line(record: &LabRecord) -> serde_json::Result<String> {
+    serde_json::to_string(record).map(|text| text + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use kubsets_engine::LabEvent;
+
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_line_that_reads_back() {
+        let event = LabEvent::Evidence { title: "logs".into(), text: "one\ntwo".into() };
+        let record = LabRecord { at: "2026-01-01T00:00:00Z".into(), seconds: 1.5, event };
+        let line = line(&record).expect("is JSON");
+        assert_eq!((line.matches('\n').count(), line.ends_with('\n')), (1, true));
+        assert_eq!(serde_json::from_str::<LabRecord>(&line).expect("is one"), record);
     }
 }

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context as _;
-use kubsets_lab::lint::{Finding, Severity, lint};
-use kubsets_lab::{LabSource, Values};
+use kubsets_lab::lint::{Finding, Severity, lint, lint_text};
+use kubsets_lab::{LAB_FILE, LabSource, Values};
 use serde::Serialize;
 
+use super::catalog;
 use crate::app::App;
-use crate::ui::{ExitCode, Style, Table, Tone};
+use crate::ui::{ExitCode, Failure, Style, Tone};
 
 /// Largest text read.
 const LARGEST: u64 = 1 << 20;
@@ -18,9 +19,13 @@ const LARGEST: u64 = 1 << 20;
 /// Arguments of `lab lint`.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
-    /// A lab's folder, a folder of labs, a lab.yaml, or - for standard input; without one, the labs of this binary
-    #[arg(value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
-    paths: Vec<PathBuf>,
+    /// A lab or a family by its name; a lab's folder, a folder of labs or of a family, a lab.yaml; or - for standard
+    /// input. Without one, every lab
+    #[arg(value_name = "LAB|PATH", value_hint = clap::ValueHint::AnyPath)]
+    subjects: Vec<String>,
+
+    #[command(flatten)]
+    folder: catalog::Folder,
 }
 
 /// One lab and what was found.
@@ -30,73 +35,113 @@ struct Linted {
     findings: Vec<Finding>,
 }
 
+impl Linted {
+    fn source(source: &LabSource) -> Self {
+        Self { lab: source.folder.clone(), findings: lint(source, &Values::new()) }
+    }
+
+    fn text(name: &str, text: &str) -> Self {
+        Self { lab: name.to_owned(), findings: lint_text(text, &Values::new()) }
+    }
+
+    fn has(&self, severity: Severity) -> bool {
+        self.findings.iter().any(|finding| finding.severity == severity)
+    }
+}
+
 /// Checks labs. Exit code 2 when one has an error.
 ///
 /// # Errors
-/// When a path cannot be read.
+/// When there is no such lab, or it cannot be read.
 pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
-    let sources = if args.paths.is_empty() {
-        super::catalog::embedded()
+    let linted: Vec<Linted> = if args.subjects.is_empty() {
+        catalog::all(&args.folder)?.iter().map(Linted::source).collect()
     } else {
-        let all: Vec<Vec<LabSource>> = args.paths.iter().map(|path| read(path)).collect::<Result<_, _>>()?;
-        all.concat()
+        let all: Vec<Vec<Linted>> =
+            args.subjects.iter().map(|subject| check(subject, &args.folder)).collect::<Result<_, _>>()?;
+        all.into_iter().flatten().collect()
     };
-    let linted: Vec<Linted> = sources
-        .iter()
-        .map(|source| Linted { lab: source.folder.clone(), findings: lint(source, &Values::new()) })
-        .collect();
     app.ui.emit("LabLint", &linted, |style| describe(&linted, style))?;
-    let wrong =
-        linted.iter().flat_map(|one| &one.findings).any(|finding| finding.severity == Severity::Error);
+    let wrong = linted.iter().any(|one| one.has(Severity::Error));
     Ok(if wrong { ExitCode::Usage } else { ExitCode::Success })
 }
 
-fn read(path: &Path) -> anyhow::Result<Vec<LabSource>> {
-    if path == Path::new("-") {
+/// Checks what a word of the command line stands for; a path goes before a name.
+fn check(subject: &str, folder: &catalog::Folder) -> anyhow::Result<Vec<Linted>> {
+    let path = Path::new(subject);
+    if subject == "-" {
         let mut text = String::new();
         std::io::stdin().take(LARGEST).read_to_string(&mut text).context("standard input")?;
-        return Ok(vec![LabSource { lab_yaml: text, ..LabSource::default() }]);
+        return Ok(vec![Linted::text("standard input", &text)]);
     }
-    if path.is_file() {
-        let folder = path.parent().unwrap_or(Path::new("."));
+    if path.is_file() && !path.ends_with(LAB_FILE) {
+        let text = std::fs::read_to_string(path).with_context(|| subject.to_owned())?;
+        return Ok(vec![Linted::text(subject, &text)]);
+    }
+    let sources = if path.is_file() {
+        vec![folder_of(&path.with_file_name(""))?]
+    } else if path.is_dir() {
+        below(path)?
+    } else {
+        by_name(subject, &catalog::all(folder)?)?
+    };
+    if sources.is_empty() {
+        return Err(Failure::usage(format!("there is no lab in {subject}"))
+            .with_hint("a lab is a folder FAMILY/NAME with a lab.yaml; `kubectl kubsets lab new` makes one")
+            .into());
+    }
+    Ok(sources.iter().map(Linted::source).collect())
+}
+
+/// The labs of a family, or one lab.
+fn by_name(name: &str, labs: &[LabSource]) -> anyhow::Result<Vec<LabSource>> {
+    let family: Vec<LabSource> =
+        labs.iter().filter(|lab| lab.folder.split('/').next() == Some(name)).cloned().collect();
+    if family.is_empty() { Ok(vec![catalog::named(labs, None, name)?]) } else { Ok(family) }
+}
+
+/// The lab that a folder is, the labs of a family's folder, or those of a folder of families.
+fn below(folder: &Path) -> anyhow::Result<Vec<LabSource>> {
+    if folder.join(LAB_FILE).is_file() {
         return Ok(vec![folder_of(folder)?]);
     }
-    if path.join(kubsets_lab::LAB_FILE).is_file() {
-        return Ok(vec![folder_of(path)?]);
+    let mut inside = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
+        let path = entry?.path();
+        if path.join(LAB_FILE).is_file() {
+            inside.push(folder_of(&path)?);
+        }
     }
-    super::catalog::from_folder(path)
+    inside.sort_by(|one, other| one.folder.cmp(&other.folder));
+    inside.extend(catalog::from_folder(folder)?);
+    Ok(inside)
 }
 
 /// A lab from its own folder, whose last two names are its family and its name.
 fn folder_of(path: &Path) -> anyhow::Result<LabSource> {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     let path = std::fs::canonicalize(path).with_context(|| path.display().to_string())?;
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let family = path.parent().and_then(Path::file_name);
     let family = family.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let mut files: BTreeMap<String, String> = super::catalog::texts(&path)?.into_iter().collect();
-    let lab_yaml = files.remove(kubsets_lab::LAB_FILE).context("there is no lab.yaml")?;
+    let mut files: BTreeMap<String, String> = catalog::texts(&path)?.into_iter().collect();
+    let lab_yaml = files.remove(LAB_FILE).context("there is no lab.yaml")?;
     Ok(LabSource { folder: format!("{family}/{name}"), lab_yaml, files })
 }
 
+/// A line for each lab, and below it its findings as compilers write them.
 fn describe(linted: &[Linted], style: Style) -> String {
     let mut text = String::new();
     for one in linted {
-        if one.findings.is_empty() {
-            append!(text, "{} {}\n", style.icon(Tone::Good), one.lab);
-            continue;
-        }
-        append!(text, "{} {}\n", style.icon(Tone::Bad), one.lab);
-        let mut table = Table::new(["", "PLACE", "FINDING"]).indent(2);
+        let tone = match (one.has(Severity::Error), one.has(Severity::Warning)) {
+            (true, _) => Tone::Bad,
+            (false, true) => Tone::Warn,
+            (false, false) => Tone::Good,
+        };
+        append!(text, "{} {}\n", style.icon(tone), one.lab);
         for finding in &one.findings {
-            let (word, tone) = match finding.severity {
-                Severity::Error => ("error", Tone::Bad),
-                Severity::Warning => ("warning", Tone::Warn),
-            };
-            let place =
-                finding.place.map(|place| format!("{}:{}", place.line, place.column)).unwrap_or_default();
-            table.row([crate::ui::Cell::new(tone, word), place.into(), finding.message.clone().into()]);
+            append!(text, "  {finding}\n");
         }
-        text.push_str(&table.render(style));
     }
     text
 }

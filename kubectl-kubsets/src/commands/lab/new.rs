@@ -1,8 +1,9 @@
 //! `lab new`: the folder of a lab that can be filled in.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use kubsets_lab::schema;
 
 use crate::app::App;
 use crate::ui::{ExitCode, Failure};
@@ -38,6 +39,7 @@ pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
         let path = folder.join(&name);
         std::fs::write(&path, text).with_context(|| path.display().to_string())?;
     }
+    write_schema(&args.dir)?;
     app.ui.data(&format!("{}\n", folder.display()));
     app.ui.hint(format!(
         "fill it in, then `kubectl kubsets lab lint {0}` and `kubectl kubsets lab run {1} --labs-dir {2}`",
@@ -46,4 +48,17 @@ pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
         args.dir.display()
     ));
     Ok(ExitCode::Success)
+}
+
+/// Writes the schema that the first line of every lab leads editors to.
+fn write_schema(labs: &Path) -> anyhow::Result<()> {
+    let path = labs.join(schema::PATH);
+    let text = schema::schema();
+    if std::fs::read_to_string(&path).is_ok_and(|there| there == text) {
+        return Ok(());
+    }
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    }
+    std::fs::write(&path, text).with_context(|| path.display().to_string())
 }

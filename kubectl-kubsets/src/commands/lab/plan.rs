@@ -1,8 +1,10 @@
 //! `lab plan`: exactly what a run would do.
 
-use kubsets_lab::plan::Plan;
+use kubsets_lab::LabSource;
+use kubsets_lab::plan::{Plan, PlannedStep};
 
 use super::catalog;
+use super::plan_file::Written;
 use crate::app::App;
 use crate::ui::{ExitCode, Style, Table, Tone};
 
@@ -27,20 +29,16 @@ pub(super) struct Args {
 /// The plans of a lab, one for each combination of its matrix.
 ///
 /// # Errors
-/// When there is no such lab, or it or a value is not valid.
-pub(super) fn make(
-    family: Option<&str>,
-    choice: &catalog::Choice,
-    values: &Values,
-) -> anyhow::Result<Vec<Plan>> {
-    let source = catalog::find(family, choice)?;
+/// When the lab or a value is not valid.
+pub(super) fn make(source: &LabSource, values: &Values) -> anyhow::Result<Vec<Plan>> {
     let given: kubsets_lab::Values = values.set.iter().cloned().collect();
     let lab = source.parse(&given)?;
-    Ok(lab.variants(&given)?.iter().map(|values| Plan::new(&source, values)).collect::<Result<_, _>>()?)
+    Ok(lab.variants(&given)?.iter().map(|values| Plan::new(source, values)).collect::<Result<_, _>>()?)
 }
 
 /// Prints the plan; nothing is changed, no cluster is needed.
 pub(super) fn run(app: &App, family: Option<&str>, args: &Args) -> anyhow::Result<ExitCode> {
+<<<<<<< HEAD
     show(app, &make(family, &args.choice, &args.values)?)
 }
 
@@ -48,6 +46,10 @@ pub(super) fn run(app: &App, family: Option<&str>, args: &Args) -> anyhow::Resul
 pub(super) fn show(app: &App, plans: &[Plan]) -> anyhow::Result<ExitCode> {
     for plan in plans {
         app.ui.emit("LabPlan", plan, |style| describe(plan, style))?;
+=======
+    for plan in make(&catalog::find(family, &args.choice)?, &args.values)? {
+        app.ui.emit("LabPlan", &Written::new(&plan), |style| describe(&plan, style))?;
+>>>>>>> h-labs
     }
     Ok(ExitCode::Success)
 }
@@ -62,9 +64,33 @@ pub(super) fn sentence(plan: &Plan) -> String {
 
 fn describe(plan: &Plan, style: Style) -> String {
     let mut text = format!("{}\n{}\n", style.paint(Tone::Strong, &sentence(plan)), plan.question.trim());
-    append!(text, "\n{}\n", style.paint(Tone::Strong, "Steps"));
+    let mut section = |title: &str, body: String| {
+        if !body.is_empty() {
+            append!(text, "\n{}\n{body}", style.paint(Tone::Strong, title));
+        }
+    };
+    section("Needs", list(plan.requires.iter().map(ToString::to_string)));
+    section("Steady state, before and after", steps(&plan.steady_state, style));
+    section("Steps", steps(&plan.steps, style));
+    let changes = plan.blast_radius.changes.iter();
+    section("Changes", list(changes.map(|change| format!("{} {}", change.verb.word(), change.target))));
+    section("What should come out", list(plan.expect.iter().map(|one| one.name.clone())));
+    append!(text, "\n  {} requests, plan {}\n", plan.requests, &plan.hash[..12]);
+    text
+}
+
+/// Lines of a section.
+fn list(lines: impl Iterator<Item = String>) -> String {
+    let mut text = String::new();
+    for line in lines {
+        append!(text, "  {line}\n");
+    }
+    text
+}
+
+fn steps(steps: &[PlannedStep], style: Style) -> String {
     let mut table = Table::new(["", "STEP", "OPERATION", "AT MOST", "CHANGES"]).indent(2).right([0, 3]);
-    for step in &plan.steps {
+    for step in steps {
         let changes: Vec<String> = step.changes.iter().map(|change| change.target.clone()).collect();
         table.row([
             (step.index + 1).to_string().into(),
@@ -74,11 +100,5 @@ fn describe(plan: &Plan, style: Style) -> String {
             changes.join(", ").into(),
         ]);
     }
-    text.push_str(&table.render(style));
-    append!(text, "\n{}\n", style.paint(Tone::Strong, "What should come out"));
-    for expectation in &plan.expect {
-        append!(text, "  {}\n", expectation.name);
-    }
-    append!(text, "\n  {} requests, plan {}\n", plan.requests, &plan.hash[..12]);
-    text
+    if steps.is_empty() { String::new() } else { table.render(style) }
 }

@@ -1,6 +1,7 @@
 //! `lab run`: carries out a plan, shows it, tells the verdict.
 
 use std::io::IsTerminal as _;
+use std::path::PathBuf;
 use std::pin::Pin;
 
 use kubsets_engine::{ClusterStage, Outcome, Presenter, Setting, World};
@@ -8,7 +9,12 @@ use kubsets_undo::{RunId, StateDir};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
+<<<<<<< HEAD
 use super::{catalog, farewell, follow, outcome, plan, watch};
+=======
+use super::catalog::Choice;
+use super::{catalog, farewell, follow, outcome, plan, plan_file, refuse_read_only, watch};
+>>>>>>> h-labs
 use crate::app::App;
 use crate::entrance;
 use crate::report;
@@ -18,11 +24,28 @@ use crate::ui::{ExitCode, Failure, Format, Printer, Risk};
 /// Arguments of `lab run`.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
+    /// Name of the lab, with its family where there are several of this name
+    #[arg(
+        value_name = "LAB",
+        required_unless_present = "plan",
+        add = clap_complete::ArgValueCandidates::new(catalog::candidates)
+    )]
+    lab: Option<String>,
+
     #[command(flatten)]
-    choice: catalog::Choice,
+    folder: catalog::Folder,
 
     #[command(flatten)]
     values: plan::Values,
+
+    /// Run exactly the plan in this file, which `lab plan LAB -o json` wrote
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = clap::ValueHint::FilePath,
+        conflicts_with_all = ["lab", "set"]
+    )]
+    plan: Option<PathBuf>,
 
     /// Wait for Enter before each step and show its question: for a presentation; shows lines
     #[arg(long)]
@@ -32,13 +55,19 @@ pub(super) struct Args {
     #[arg(long)]
     plain: bool,
 
+<<<<<<< HEAD
     /// Show the plan and stop, as `lab plan` does; the cluster is not asked
     #[arg(long, value_name = "WHERE", value_parser = ["client"])]
     dry_run: Option<String>,
+=======
+    /// Print every event as a line of JSON while the run goes on, and its outcome as the last line
+    #[arg(long)]
+    events: bool,
+>>>>>>> h-labs
 
     /// File for the results as `JUnit` XML: a test case for each step and each expectation
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
-    junit: Option<std::path::PathBuf>,
+    junit: Option<PathBuf>,
 }
 
 /// Runs a lab to its verdict, once for each combination of its matrix.
@@ -46,10 +75,27 @@ pub(super) struct Args {
 /// # Errors
 /// When the lab is not valid, or there is no cluster.
 pub(super) async fn run(app: &App, family: Option<&str>, args: Args) -> anyhow::Result<ExitCode> {
+<<<<<<< HEAD
     let plans = plan::make(family, &args.choice, &args.values)?;
     if args.dry_run.is_some() {
         return plan::show(app, &plans);
     }
+=======
+    refuse_read_only(app, "lab run")?;
+    if args.events && !matches!(app.ui.format(), Format::Table | Format::Json) {
+        return Err(Failure::usage(
+            "events come as lines of JSON, --events and another form exclude each other",
+        )
+        .into());
+    }
+    let plans = match (&args.plan, &args.lab) {
+        (Some(file), _) => plan_file::read(file, family)?,
+        (None, lab) => {
+            let lab = lab.clone().unwrap_or_default();
+            plan::make(&catalog::find(family, &Choice::new(lab, args.folder.clone()))?, &args.values)?
+        }
+    };
+>>>>>>> h-labs
     if args.step && !std::io::stdin().is_terminal() {
         return Err(Failure::usage("--step waits for a key, and there is no terminal").into());
     }
@@ -116,7 +162,9 @@ async fn one(
     // A presenter answers on standard input, which the picture would take for its keys.
     let lines = args.plain || args.step || app.ui.is_quiet() || app.ui.format() != Format::Table;
     let watching = async {
-        if !lines && app.ui.has_screen() {
+        if args.events {
+            follow::print(&app.ui, events).await;
+        } else if !lines && app.ui.has_screen() {
             watch::watch(app, access, &plan.lab, events, (&cancel, &leave)).await;
         } else {
             follow::follow(&app.ui, events).await;
@@ -130,7 +178,11 @@ async fn one(
             ))
             .into());
     };
-    app.ui.emit("LabOutcome", &ended, |style| outcome::describe(&ended, style))?;
+    if args.events {
+        app.ui.emit_line("LabOutcome", &ended)?;
+    } else {
+        app.ui.emit("LabOutcome", &ended, |style| outcome::describe(&ended, style))?;
+    }
     farewell::say(app, &state.run(&run), &ended);
     Ok(ended)
 }

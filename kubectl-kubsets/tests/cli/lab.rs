@@ -1,0 +1,101 @@
+//! Labs without a cluster: lint, plan, new.
+
+use std::process::Output;
+
+use crate::run::Surroundings;
+
+/// The lab that `lab new` makes, with another question.
+fn own_lab(here: &Surroundings) -> String {
+    let made = here.run(&["lab", "new", "networking/echo"]);
+    assert_eq!(made.status.code(), Some(0), "{made:?}");
+    let path = here.home().join("labs/networking/echo/lab.yaml");
+    std::fs::read_to_string(path).expect("is there")
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn lint_takes_names_families_and_folders() {
+    let here = Surroundings::new();
+    own_lab(&here);
+    for (subject, expected) in [
+        ("pod-kill", "chaos/pod-kill"),
+        ("chaos/pod-kill", "chaos/pod-kill"),
+        ("storage", "storage/backup-restore"),
+        ("labs", "networking/echo"),
+        ("labs/networking", "networking/echo"),
+        ("labs/networking/echo", "networking/echo"),
+        ("labs/networking/echo/lab.yaml", "networking/echo"),
+    ] {
+        let output = here.run(&["lab", "lint", subject]);
+        assert_eq!(output.status.code(), Some(0), "{subject}: {output:?}");
+        assert_eq!(text(&output), format!("ok {expected}\n"), "{subject}");
+    }
+}
+
+#[test]
+fn lint_of_no_lab_is_refused() {
+    let here = Surroundings::new();
+    std::fs::create_dir_all(here.home().join("empty")).expect("can be made");
+    insta::assert_snapshot!(here.snapshot(&["lab", "lint", "empty"]));
+    assert_eq!(here.run(&["lab", "lint", "chaos/pod-kil"]).status.code(), Some(2));
+}
+
+#[test]
+fn lint_reads_a_text_and_names_field_and_place() {
+    let here = Surroundings::new();
+    let good = own_lab(&here);
+    let output = here.run_with_input(&["lab", "lint", "-"], &good);
+    assert_eq!((output.status.code(), text(&output).as_str()), (Some(0), "ok standard input\n"));
+    let bad = good.replace("that: traffic.ok", "that: trafic.ok").replace("level: 1", "level: 7");
+    let output = here.run_with_input(&["lab", "lint", "-"], &bad);
+    insta::assert_snapshot!(here.describe(&["lab", "lint", "-"], &output));
+}
+
+#[test]
+fn a_new_lab_leads_editors_to_a_schema_that_is_there() {
+    let here = Surroundings::new();
+    let lab = own_lab(&here);
+    let schema = lab.lines().next().and_then(|line| line.split("$schema=").nth(1)).expect("names one");
+    let path = here.home().join("labs/networking/echo").join(schema);
+    let schema: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&path).expect("is there")).expect("is JSON");
+    assert!(schema["definitions"]["Step"].is_object(), "{schema}");
+}
+
+#[test]
+fn a_filled_in_lab_is_in_the_catalogue() {
+    let here = Surroundings::new();
+    let lab = own_lab(&here).replace("question: Does the demo app", "question: Does an echo");
+    std::fs::write(here.home().join("labs/networking/echo/lab.yaml"), lab).expect("is written");
+    let listed = text(&here.run(&["networking", "list", "--labs-dir", "labs"]));
+    assert!(listed.contains("networking/echo") && listed.contains("Does an echo answer"), "{listed}");
+    assert!(listed.contains("networking/service-types"), "{listed}");
+}
+
+#[test]
+fn a_plan_shows_needs_steady_state_and_changes() {
+    insta::assert_snapshot!(Surroundings::new().snapshot(&["lab", "plan", "gateway/retries"]));
+}
+
+#[test]
+fn a_changed_plan_is_not_run() {
+    let here = Surroundings::new();
+    let plan = text(&here.run(&["lab", "plan", "chaos/pod-kill", "-o", "json"]));
+    let file = here.home().join("plan.json");
+    std::fs::write(&file, plan.replacen("\"count\": 1", "\"count\": 2", 1)).expect("is written");
+    insta::assert_snapshot!(here.snapshot(&["lab", "run", "--plan", "plan.json"]));
+    // An untouched plan gets as far as the cluster, which is not there.
+    std::fs::write(&file, plan).expect("is written");
+    assert_eq!(here.run(&["lab", "run", "--plan", "plan.json"]).status.code(), Some(5));
+    assert_eq!(here.run(&["gateway", "run", "--plan", "plan.json"]).status.code(), Some(2));
+    assert_eq!(here.run(&["lab", "run", "pod-kill", "--plan", "plan.json"]).status.code(), Some(2));
+}
+
+#[test]
+fn events_have_one_form() {
+    let output = Surroundings::new().run(&["lab", "run", "pod-kill", "--events", "-o", "yaml"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+}
