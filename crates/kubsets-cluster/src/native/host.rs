@@ -44,6 +44,11 @@ impl HostJournal {
         layout.root().join("host.json")
     }
 
+    /// Whether the host is changed, or was changed by one that did not come to its end.
+    pub fn exists(layout: &Layout) -> bool {
+        Self::path(layout).exists()
+    }
+
     /// Writes down what the host has, then makes the folders that are missing.
     ///
     /// # Errors
@@ -62,11 +67,15 @@ impl HostJournal {
                 journal.sysctls.entry(name.into()).or_insert_with(|| value.trim().into());
             }
         }
-        write_json(&Self::path(layout), &journal)?;
+        journal.save(layout)?;
         for (mountpoint, _) in MOUNTPOINTS {
             fs::create_dir_all(mountpoint).map_err(Error::file("create", mountpoint))?;
         }
         Ok(())
+    }
+
+    pub(super) fn save(&self, layout: &Layout) -> Result<()> {
+        write_json(&Self::path(layout), self)
     }
 
     /// Puts the host back; call it when no native cluster is left.
@@ -189,7 +198,7 @@ mod tests {
         }
         fs::write(used.join("file"), "theirs").unwrap();
         let journal = HostJournal { folders: vec![ours.clone(), used.clone()], sysctls: BTreeMap::new() };
-        write_json(&HostJournal::path(&layout), &journal).unwrap();
+        journal.save(&layout).unwrap();
         HostJournal::restore(&layout).unwrap();
         assert!(!ours.exists() && used.exists());
         assert!(!HostJournal::path(&layout).exists());
