@@ -1,6 +1,8 @@
 //! Steps about the cluster and the stack as a whole.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -123,7 +125,15 @@ pub(crate) fn nodes(plugin: &Plugin) -> anyhow::Result<()> {
 }
 
 pub(crate) fn killed_node(plugin: &Plugin) -> anyhow::Result<()> {
-    kill_node("kubsets-worker")?;
+    comes_back(plugin, "kubsets-worker")
+}
+
+pub(crate) fn killed_control_plane(plugin: &Plugin) -> anyhow::Result<()> {
+    comes_back(plugin, "kubsets-control-plane")
+}
+
+fn comes_back(plugin: &Plugin, node: &str) -> anyhow::Result<()> {
+    kill_node(node)?;
     // the kernel takes a moment to end everything in the node
     let limit = Instant::now() + Duration::from_secs(10);
     loop {
@@ -138,6 +148,65 @@ pub(crate) fn killed_node(plugin: &Plugin) -> anyhow::Result<()> {
     smoke(plugin)
 }
 
+/// A node's first process starts its services again by itself.
+pub(crate) fn killed_services(plugin: &Plugin) -> anyhow::Result<()> {
+    for service in ["containerd", "kubelet"] {
+        let before = running(service)?;
+        ensure!(before.len() == 2, "{service} runs {} times on two nodes", before.len());
+        for pid in &before {
+            kill(pid)?;
+        }
+        let limit = Instant::now() + Duration::from_secs(30);
+        while running(service)?.difference(&before).count() < before.len() {
+            ensure!(Instant::now() < limit, "{service} does not come back");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        plugin.kubectl(&["wait", "--for=condition=Ready", "node", "--all", "--timeout=60s"])?;
+        smoke(plugin)?;
+    }
+    Ok(())
+}
+
+/// After a reboot all processes and the bridge are gone, and another process may have the number of a node's.
+pub(crate) fn rebooted(plugin: &Plugin) -> anyhow::Result<()> {
+    let mut other = std::process::Command::new("sleep").arg("600").spawn()?;
+    let stat = fs::read_to_string(format!("/proc/{}/stat", other.id()))?;
+    let started = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(19));
+    let started: u64 = started.context("its start is the 22nd field")?.parse()?;
+    let nodes = ["kubsets-control-plane", "kubsets-worker"];
+    for node in nodes {
+        kill_node(node)?;
+    }
+    let limit = Instant::now() + Duration::from_secs(10);
+    while !running("kubelet")?.is_empty() {
+        ensure!(Instant::now() < limit, "the nodes do not end");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    for node in nodes {
+        let record = serde_json::json!({"pid": other.id(), "startTicks": started, "boot": "an earlier one"});
+        fs::write(process_file(node), record.to_string())?;
+    }
+    let removed = std::process::Command::new("ip").args(["link", "delete", "kubsets0"]).status()?;
+    ensure!(removed.success(), "the bridge: {removed}");
+    plugin.ok(&["up"])?;
+    ensure!(other.try_wait()?.is_none(), "a process that only has a node's number was ended");
+    other.kill()?;
+    other.wait()?;
+    smoke(plugin)
+}
+
+/// The processes of the cluster that run this program.
+fn running(program: &str) -> anyhow::Result<BTreeSet<String>> {
+    let wanted = Path::new(ROOT).join("kubsets/bin").join(program);
+    let mut pids = BTreeSet::new();
+    for entry in fs::read_dir("/proc")?.filter_map(Result::ok) {
+        if fs::read_link(entry.path().join("exe")).is_ok_and(|exe| exe == wanted) {
+            pids.insert(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    Ok(pids)
+}
+
 pub(crate) fn down(plugin: &Plugin) -> anyhow::Result<()> {
     let before = begin(plugin)?;
     plugin.ok(&["down"])?;
@@ -146,9 +215,38 @@ pub(crate) fn down(plugin: &Plugin) -> anyhow::Result<()> {
     before.must_be_unchanged()
 }
 
-pub(crate) fn killed_up(plugin: &Plugin) -> anyhow::Result<()> {
+pub(crate) fn killed_down(plugin: &Plugin) -> anyhow::Result<()> {
     let before = begin(plugin)?;
-    for seconds in [1, 4, 9] {
+    plugin.ok(&["cluster", "create", "--nodes", "1"])?;
+    for milliseconds in [50, 200, 500] {
+        let mut child = plugin.start(&["down"])?;
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        child.kill()?;
+        child.wait()?;
+    }
+    // once more just when the cluster itself is gone and what it changed on the host is not put back yet
+    let mut child = plugin.start(&["down"])?;
+    while fs::exists(format!("{ROOT}/kubsets"))? && child.try_wait()?.is_none() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    child.kill()?;
+    child.wait()?;
+    plugin.ok(&["down"])?;
+    ensure!(!fs::exists(ROOT)?, "{ROOT} is still there");
+    before.must_be_unchanged()
+}
+
+pub(crate) fn killed_up(plugin: &Plugin) -> anyhow::Result<()> {
+    up_killed_after(plugin, &[1, 4, 9])
+}
+
+pub(crate) fn killed_up_later(plugin: &Plugin) -> anyhow::Result<()> {
+    up_killed_after(plugin, &[2, 6, 13, 20, 30, 45])
+}
+
+fn up_killed_after(plugin: &Plugin, moments: &[u64]) -> anyhow::Result<()> {
+    let before = begin(plugin)?;
+    for &seconds in moments {
         let mut child = plugin.start(&["up"])?;
         std::thread::sleep(Duration::from_secs(seconds));
         child.kill()?;
@@ -171,10 +269,17 @@ pub(crate) fn ten_times(plugin: &Plugin) -> anyhow::Result<()> {
 
 /// Kills a node's first process, as a crash would.
 fn kill_node(node: &str) -> anyhow::Result<()> {
-    let record = fs::read_to_string(format!("{ROOT}/kubsets/nodes/{node}/process.json"))?;
-    let record: Value = serde_json::from_str(&record)?;
+    let record: Value = serde_json::from_str(&fs::read_to_string(process_file(node))?)?;
     let pid = record["pid"].as_i64().context("the record has a process id")?;
-    let status = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status()?;
+    kill(&pid.to_string())
+}
+
+fn process_file(node: &str) -> String {
+    format!("{ROOT}/kubsets/nodes/{node}/process.json")
+}
+
+fn kill(pid: &str) -> anyhow::Result<()> {
+    let status = std::process::Command::new("kill").args(["-9", pid]).status()?;
     ensure!(status.success(), "kill: {status}");
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 
 /// The host's traces of clusters, each as a line of text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,11 +18,21 @@ impl Host {
         let mut traces = BTreeSet::new();
         processes(&mut traces)?;
         lines(&mut traces, "mount", &fs::read_to_string("/proc/self/mountinfo")?);
-        command(&mut traces, "link", &["ip", "-brief", "link"])?;
-        command(&mut traces, "address", &["ip", "-brief", "-4", "address"])?;
-        command(&mut traces, "route", &["ip", "-4", "route"])?;
-        command(&mut traces, "netns", &["ip", "netns", "list"])?;
-        command(&mut traces, "nft", &["nft", "list", "tables"])?;
+        for (kind, line) in [
+            ("link", &["ip", "-brief", "link"][..]),
+            ("address", &["ip", "-brief", "-4", "address"]),
+            ("address6", &["ip", "-brief", "-6", "address"]),
+            ("route", &["ip", "-4", "route", "show", "table", "all"]),
+            ("route6", &["ip", "-6", "route", "show", "table", "all"]),
+            ("rule", &["ip", "-4", "rule"]),
+            ("netns", &["ip", "netns", "list"]),
+            // rules of today's iptables are in it as well; -s leaves the counters out
+            ("nft", &["nft", "-s", "list", "ruleset"]),
+        ] {
+            command(&mut traces, kind, line)?;
+        }
+        // tables of the older iptables; a kernel without it has no such file
+        lines(&mut traces, "iptables", &fs::read_to_string("/proc/net/ip_tables_names").unwrap_or_default());
         // deeper ones come and go with the host's own programs; ours begin at the top
         groups(&mut traces, Path::new("/sys/fs/cgroup"), 2)?;
         for folder in ["/etc", "/var/lib", "/var/log", "/run", "/usr/libexec", "/opt", "/etc/cni"] {
@@ -77,11 +87,18 @@ fn processes(traces: &mut BTreeSet<String>) -> anyhow::Result<()> {
         let foreign = ["mnt", "net", "uts", "pid"].iter().any(|kind| {
             fs::read_link(entry.path().join("ns").join(kind)).is_ok_and(|ns| Some(ns) != own(kind))
         });
-        if foreign || exe.starts_with("/var/lib/kubsets") {
+        if foreign || is_ours(&exe) {
             traces.insert(format!("process {name} {}", comm.trim()));
         }
     }
     Ok(())
+}
+
+/// Whether a program belongs to a cluster or is the plugin itself, which supervises nodes, by a copy or link of it too.
+fn is_ours(exe: &Path) -> bool {
+    let name = exe.file_name().unwrap_or_default().to_string_lossy();
+    // the kernel puts a word behind the path of a program whose file is gone
+    exe.starts_with("/var/lib/kubsets") || name.trim_end_matches(" (deleted)") == "kubectl-kubsets"
 }
 
 fn groups(traces: &mut BTreeSet<String>, folder: &Path, depth: u8) -> anyhow::Result<()> {
@@ -104,11 +121,54 @@ fn entries(traces: &mut BTreeSet<String>, folder: &Path) {
 }
 
 fn command(traces: &mut BTreeSet<String>, kind: &str, line: &[&str]) -> anyhow::Result<()> {
-    let output = Command::new(line[0]).args(&line[1..]).output()?;
+    let output = Command::new(line[0]).args(&line[1..]).output().with_context(|| line.join(" "))?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    // what cannot be looked at would compare nothing with nothing
+    ensure!(output.status.success(), "`{}` ended with {}: {}", line.join(" "), output.status, errors.trim());
     lines(traces, kind, &String::from_utf8_lossy(&output.stdout));
     Ok(())
 }
 
 fn lines(traces: &mut BTreeSet<String>, kind: &str, text: &str) {
-    traces.extend(text.lines().map(|line| format!("{kind} {}", line.trim())));
+    traces.extend(text.lines().map(|line| format!("{kind} {}", steady(line))));
+}
+
+/// A line without the time that is left of what it tells.
+fn steady(line: &str) -> String {
+    let mut words: Vec<&str> = line.split_whitespace().collect();
+    while let Some(place) = words.iter().position(|word| *word == "expires") {
+        words.drain(place..(place + 2).min(words.len()));
+    }
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_fails_is_no_empty_picture() {
+        let mut traces = BTreeSet::new();
+        let error = command(&mut traces, "x", &["sh", "-c", "echo why >&2; exit 3"]).expect_err("it failed");
+        assert!(error.to_string().contains("why"), "{error}");
+        assert!(command(&mut traces, "x", &["no-such-program-of-kubsets"]).is_err());
+        assert!(traces.is_empty());
+        command(&mut traces, "x", &["echo", " line "]).expect("it works");
+        assert!(traces.contains("x line"));
+    }
+
+    #[test]
+    fn time_that_runs_out_is_no_change() {
+        let route = |left: &str| steady(&format!("default via fe80::1 dev eth0 expires {left} pref medium "));
+        assert_eq!(route("1790sec"), route("1789sec"));
+        assert_eq!(route("1sec"), "default via fe80::1 dev eth0 pref medium");
+    }
+
+    #[test]
+    fn our_processes_are_known_by_their_programs() {
+        for exe in ["/var/lib/kubsets/a/bin/kubelet", "/x/kubectl-kubsets", "/x/kubectl-kubsets (deleted)"] {
+            assert!(is_ours(Path::new(exe)), "{exe}");
+        }
+        assert!(!is_ours(Path::new("/usr/bin/kubectl")));
+    }
 }

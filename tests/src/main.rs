@@ -64,8 +64,13 @@ const STEPS: &[Step] = &[
     extended("twenty good releases are not refused", canary::twenty_good),
     step("a node joins and leaves", cluster::nodes),
     step("a killed node comes back with up", cluster::killed_node),
+    extended("a killed control plane comes back with up", cluster::killed_control_plane),
+    extended("killed services of nodes come back by themselves", cluster::killed_services),
+    extended("up starts a cluster again after a reboot", cluster::rebooted),
     step("down leaves nothing", cluster::down),
     step("a killed up is taken away by down", cluster::killed_up),
+    extended("an up that is killed later is taken away by down", cluster::killed_up_later),
+    step("a killed down is ended by the next", cluster::killed_down),
     extended("ten times up and down leave nothing", cluster::ten_times),
 ];
 

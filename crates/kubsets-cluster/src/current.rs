@@ -5,34 +5,59 @@ use std::path::PathBuf;
 use crate::command::{Invocation, Runner};
 use crate::{ClusterInfo, ClusterName, ClusterSpec, Error, Events, Health, Provider, ProviderKind, Result};
 
-/// The context in force, or one that was named.
+/// Which cluster is meant, as kubectl's flags name it; what is `None` the kubeconfig decides.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Target {
+    /// The kubeconfig file.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context.
+    pub context: Option<String>,
+    /// The cluster entry.
+    pub cluster: Option<String>,
+    /// The user entry.
+    pub user: Option<String>,
+    /// The user to act as.
+    pub act_as: Option<String>,
+}
+
+impl Target {
+    /// The flags that name it.
+    fn flags(&self) -> Vec<String> {
+        let kubeconfig = self.kubeconfig.as_ref().map(|file| file.to_string_lossy().into_owned());
+        [
+            ("--kubeconfig", &kubeconfig),
+            ("--context", &self.context),
+            ("--cluster", &self.cluster),
+            ("--user", &self.user),
+            ("--as", &self.act_as),
+        ]
+        .into_iter()
+        .filter_map(|(flag, value)| Some([flag.to_owned(), value.clone()?]))
+        .flatten()
+        .collect()
+    }
+}
+
+/// The cluster in force, or one that was named.
 pub struct Current<R> {
     runner: R,
-    context: Option<String>,
+    target: Target,
 }
 
 impl<R: Runner> Current<R> {
-    /// The provider for a context; `None` takes the kubeconfig's current one.
-    pub fn new(runner: R, context: Option<String>) -> Self {
-        Self { runner, context }
+    /// The provider for a cluster.
+    pub fn new(runner: R, target: Target) -> Self {
+        Self { runner, target }
     }
 
     fn kubectl(&self) -> Invocation {
-        let kubectl = Invocation::new("kubectl");
-        match &self.context {
-            Some(context) => kubectl.args(["--context", context]),
-            None => kubectl,
-        }
+        Invocation::new("kubectl").args(self.target.flags())
     }
 
     fn context_name(&self) -> Result<String> {
-        match &self.context {
+        match &self.target.context {
             Some(context) => Ok(context.clone()),
-            None => Ok(self
-                .runner
-                .run(&Invocation::new("kubectl").args(["config", "current-context"]))?
-                .trim()
-                .into()),
+            None => Ok(self.runner.run(&self.kubectl().args(["config", "current-context"]))?.trim().into()),
         }
     }
 
@@ -122,7 +147,7 @@ mod tests {
             ("kubectl get --raw /readyz --request-timeout=5s", "ok"),
             ("kubectl config current-context", "work\n"),
         ]);
-        let info = Current::new(&transcript, None).create(&spec(), &|_: Event| {}).unwrap();
+        let info = Current::new(&transcript, Target::default()).create(&spec(), &|_: Event| {}).unwrap();
         assert_eq!(info.context, "work");
         transcript.finish();
     }
@@ -131,15 +156,34 @@ mod tests {
     fn a_named_context_that_does_not_answer_is_refused_with_a_fix() {
         let transcript = Transcript::new(vec![])
             .failing("kubectl --context far get --raw /readyz --request-timeout=5s", "connection refused");
-        let error = Current::new(&transcript, Some("far".into())).check().unwrap_err();
+        let target = Target { context: Some("far".into()), ..Target::default() };
+        let error = Current::new(&transcript, target).check().unwrap_err();
         assert!(error.to_string().contains("connection refused"), "{error}");
         assert!(error.hint().unwrap().contains("--context"));
     }
 
     #[test]
+    fn every_flag_that_names_a_cluster_reaches_kubectl() {
+        let transcript = Transcript::new(vec![(
+            "kubectl --kubeconfig /k --context a --cluster b --user c --as d get --raw /readyz --request-timeout=5s",
+            "ok",
+        )]);
+        let some = |text: &str| Some(text.to_owned());
+        let target = Target {
+            kubeconfig: Some("/k".into()),
+            context: some("a"),
+            cluster: some("b"),
+            user: some("c"),
+            act_as: some("d"),
+        };
+        Current::new(&transcript, target).check().unwrap();
+        transcript.finish();
+    }
+
+    #[test]
     fn nodes_of_a_foreign_cluster_are_not_touched() {
         let transcript = Transcript::new(vec![]);
-        let provider = Current::new(&transcript, None);
+        let provider = Current::new(&transcript, Target::default());
         assert!(provider.add_node(&ClusterName::default(), &|_: Event| {}).is_err());
         provider.delete(&ClusterName::default(), &|_: Event| {}).unwrap();
         transcript.finish();

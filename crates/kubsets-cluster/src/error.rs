@@ -140,7 +140,7 @@ impl Error {
             Self::NoNode { known, .. } => Some(format!("its nodes are {known}")),
             Self::Timeout { .. } => Some("`kubectl kubsets status` says where to look first".into()),
             Self::AddressInUse { .. } => Some(
-                "remove what uses it, or create the cluster under another name, which takes other addresses"
+                "remove what uses it; a cluster of ours that is there takes other addresses when it is deleted and created anew"
                     .into(),
             ),
             Self::Busy { .. } => Some("wait for it, or end that process".into()),

@@ -14,6 +14,7 @@ use crate::{
 /// Drives the tool `k3d`.
 pub struct K3d<R> {
     runner: R,
+    kubeconfig: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -38,9 +39,32 @@ struct ListedState {
 }
 
 impl<R: Runner> K3d<R> {
-    /// The provider with a runner of programs.
-    pub fn new(runner: R) -> Self {
-        Self { runner }
+    /// The provider with a runner of programs. Clusters are put into this kubeconfig; `None` takes that of the tool.
+    pub fn new(runner: R, kubeconfig: Option<PathBuf>) -> Self {
+        Self { runner, kubeconfig }
+    }
+
+    /// Puts a cluster into the kubeconfig and makes it current.
+    fn enter(&self, name: &ClusterName) -> Result<()> {
+        let file = self.kubeconfig.as_ref().map(|file| file.to_string_lossy());
+        let place = match &file {
+            Some(file) => vec!["--output", file],
+            None => vec!["--kubeconfig-merge-default"],
+        };
+        let merge = ["kubeconfig", "merge", name.as_str(), "--kubeconfig-switch-context"];
+        self.k3d(merge.into_iter().chain(place)).map(drop)
+    }
+
+    /// Takes a cluster out of a kubeconfig that was named; the tool does that only for its own.
+    fn leave(&self, name: &ClusterName) {
+        let Some(file) = self.kubeconfig.as_ref().map(|file| file.to_string_lossy()) else { return };
+        let entry = format!("k3d-{name}");
+        let user = format!("admin@{entry}");
+        for (act, entry) in [("delete-context", &entry), ("delete-cluster", &entry), ("delete-user", &user)] {
+            let kubectl = Invocation::new("kubectl").args(["--kubeconfig", &file, "config", act, entry]);
+            // an entry that somebody took out before is no loss
+            let _ = self.runner.run(&kubectl);
+        }
     }
 
     fn k3d<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Result<String> {
@@ -93,12 +117,13 @@ impl<R: Runner> Provider for K3d<R> {
                 // the gateway is ours; k3s' own would take its place
                 "--k3s-arg",
                 "--disable=traefik@server:*",
-                "--kubeconfig-update-default",
+                "--kubeconfig-update-default=false",
                 "--wait",
                 "--timeout",
                 "180s",
             ])?;
         }
+        self.enter(&spec.name)?;
         self.status(&spec.name)
     }
 
@@ -107,7 +132,9 @@ impl<R: Runner> Provider for K3d<R> {
             return Ok(());
         }
         events.stage("deleting the k3d cluster", 5);
-        self.k3d(["cluster", "delete", name.as_str()]).map(drop)
+        self.k3d(["cluster", "delete", name.as_str()])?;
+        self.leave(name);
+        Ok(())
     }
 
     fn list(&self) -> Result<Vec<ClusterInfo>> {
@@ -189,7 +216,7 @@ mod tests {
     #[test]
     fn the_load_balancer_is_no_node_and_a_stopped_agent_is_seen() {
         let transcript = Transcript::new(vec![(LIST, ONE)]);
-        let info = K3d::new(&transcript).status(&ClusterName::default()).unwrap();
+        let info = K3d::new(&transcript, None).status(&ClusterName::default()).unwrap();
         assert_eq!(info.nodes.len(), 2);
         assert_eq!(info.health, Health::Degraded("1 of 2 nodes do not run".into()));
         assert_eq!(info.context, "k3d-kubsets");
@@ -198,30 +225,52 @@ mod tests {
     #[test]
     fn creation_maps_the_gateway_and_leaves_traefik_out() {
         let create = "k3d cluster create kubsets --agents 1 --port 127.0.0.1:30080:30080@server:0 \
-                      --k3s-arg --disable=traefik@server:* --kubeconfig-update-default --wait --timeout 180s";
+                      --k3s-arg --disable=traefik@server:* --kubeconfig-update-default=false --wait --timeout 180s";
         let transcript = Transcript::new(vec![
             ("k3d version", "k3d version v5.8.3"),
             ("k3d runtime-info", "Name: docker"),
             (LIST, "[]"),
             (create, ""),
+            ("k3d kubeconfig merge kubsets --kubeconfig-switch-context --kubeconfig-merge-default", ""),
             (LIST, ONE),
         ]);
         let spec = ClusterSpec { name: ClusterName::default(), nodes: 2, kubernetes: "v1.36.3".into() };
-        K3d::new(&transcript).create(&spec, &|_: Event| {}).unwrap();
+        K3d::new(&transcript, None).create(&spec, &|_: Event| {}).unwrap();
+        transcript.finish();
+    }
+
+    #[test]
+    fn a_kubeconfig_that_is_named_gets_a_cluster_that_exists_and_loses_it() {
+        let transcript = Transcript::new(vec![
+            ("k3d version", "k3d version v5.8.3"),
+            ("k3d runtime-info", "Name: docker"),
+            (LIST, ONE),
+            ("k3d kubeconfig merge kubsets --kubeconfig-switch-context --output /k", "/k"),
+            (LIST, ONE),
+            (LIST, ONE),
+            ("k3d cluster delete kubsets", ""),
+            ("kubectl --kubeconfig /k config delete-context k3d-kubsets", ""),
+            ("kubectl --kubeconfig /k config delete-cluster k3d-kubsets", ""),
+            ("kubectl --kubeconfig /k config delete-user admin@k3d-kubsets", ""),
+        ]);
+        let provider = K3d::new(&transcript, Some("/k".into()));
+        let spec = ClusterSpec { name: ClusterName::default(), nodes: 2, kubernetes: "v1.36.3".into() };
+        provider.create(&spec, &|_: Event| {}).unwrap();
+        provider.delete(&spec.name, &|_: Event| {}).unwrap();
         transcript.finish();
     }
 
     #[test]
     fn a_cluster_that_is_gone_is_no_error() {
         let transcript = Transcript::new(vec![(LIST, "[]")]);
-        K3d::new(&transcript).delete(&ClusterName::default(), &|_: Event| {}).unwrap();
+        K3d::new(&transcript, None).delete(&ClusterName::default(), &|_: Event| {}).unwrap();
         transcript.finish();
     }
 
     #[test]
     fn only_agents_can_be_removed() {
         let transcript = Transcript::new(vec![(LIST, ONE)]);
-        let error = K3d::new(&transcript)
+        let error = K3d::new(&transcript, None)
             .remove_node(&ClusterName::default(), "k3d-kubsets-server-0", &|_: Event| {})
             .unwrap_err();
         assert!(matches!(error, Error::NoNode { .. }), "{error}");

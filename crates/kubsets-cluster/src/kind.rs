@@ -16,12 +16,19 @@ pub const GATEWAY_PORT: u16 = 30080;
 /// Drives the tool `kind`.
 pub struct Kind<R> {
     runner: R,
+    kubeconfig: Option<PathBuf>,
 }
 
 impl<R: Runner> Kind<R> {
-    /// The provider with a runner of programs.
-    pub fn new(runner: R) -> Self {
-        Self { runner }
+    /// The provider with a runner of programs. Clusters are put into this kubeconfig; `None` takes that of the tool.
+    pub fn new(runner: R, kubeconfig: Option<PathBuf>) -> Self {
+        Self { runner, kubeconfig }
+    }
+
+    /// A command of the tool that changes the kubeconfig.
+    fn entering<const N: usize>(&self, args: [&str; N]) -> Invocation {
+        let file = self.kubeconfig.iter().flat_map(|f| ["--kubeconfig".into(), f.to_string_lossy()]);
+        Invocation::new("kind").args(args).args(file)
     }
 
     fn kind<const N: usize>(&self, args: [&str; N]) -> Result<String> {
@@ -75,6 +82,7 @@ impl<R: Runner> Provider for Kind<R> {
         self.check()?;
         if self.names()?.iter().any(|n| n == spec.name.as_str()) {
             events.note(&format!("kind cluster `{}` exists already", spec.name));
+            self.runner.run(&self.entering(["export", "kubeconfig", "--name", spec.name.as_str()]))?;
         } else {
             events.stage("creating the kind cluster", 60);
             let image = format!("kindest/node:{}", spec.kubernetes);
@@ -90,14 +98,14 @@ impl<R: Runner> Provider for Kind<R> {
                 "--wait",
                 "120s",
             ];
-            self.runner.run(&Invocation::new("kind").args(args).stdin(config(spec)))?;
+            self.runner.run(&self.entering(args).stdin(config(spec)))?;
         }
         self.status(&spec.name)
     }
 
     fn delete(&self, name: &ClusterName, events: &dyn Events) -> Result<()> {
         events.stage("deleting the kind cluster", 5);
-        self.kind(["delete", "cluster", "--name", name.as_str()]).map(drop)
+        self.runner.run(&self.entering(["delete", "cluster", "--name", name.as_str()])).map(drop)
     }
 
     fn list(&self) -> Result<Vec<ClusterInfo>> {
@@ -180,15 +188,33 @@ mod tests {
             VERSION,
             DOCKER,
             ("kind get clusters --quiet", "kubsets\n"),
+            ("kind export kubeconfig --name kubsets", ""),
             ("kind get clusters --quiet", "kubsets\n"),
             NODES,
         ]);
-        let provider = Kind::new(&transcript);
+        let provider = Kind::new(&transcript, None);
         for _ in 0..2 {
             let info = provider.create(&spec(), &quiet).unwrap();
             assert_eq!((info.context.as_str(), info.nodes.len()), ("kind-kubsets", 2));
             assert_eq!(info.nodes[1].role, Role::Worker);
         }
+        transcript.finish();
+    }
+
+    #[test]
+    fn a_kubeconfig_that_is_named_gets_the_cluster_and_loses_it() {
+        let transcript = Transcript::new(vec![
+            VERSION,
+            DOCKER,
+            ("kind get clusters --quiet", ""),
+            (&format!("{CREATE} --kubeconfig /k"), ""),
+            ("kind get clusters --quiet", "kubsets\n"),
+            NODES,
+            ("kind delete cluster --name kubsets --kubeconfig /k", ""),
+        ]);
+        let provider = Kind::new(&transcript, Some("/k".into()));
+        provider.create(&spec(), &|_: Event| {}).unwrap();
+        provider.delete(&ClusterName::default(), &|_: Event| {}).unwrap();
         transcript.finish();
     }
 
@@ -203,7 +229,7 @@ mod tests {
     fn without_an_engine_the_reason_is_told() {
         let transcript = Transcript::new(vec![VERSION])
             .failing("docker info --format {{.ServerVersion}}", "Cannot connect to the Docker daemon");
-        let error = Kind::new(&transcript).check().unwrap_err();
+        let error = Kind::new(&transcript, None).check().unwrap_err();
         assert!(error.to_string().contains("Cannot connect to the Docker daemon"), "{error}");
     }
 
@@ -213,7 +239,7 @@ mod tests {
             ("kind load image-archive /c/a.tar --name kubsets", ""),
             ("kind load image-archive /c/b.tar --name kubsets", ""),
         ]);
-        Kind::new(&transcript)
+        Kind::new(&transcript, None)
             .load_images(&ClusterName::default(), &["/c/a.tar".into(), "/c/b.tar".into()], &|_: Event| {})
             .unwrap();
         transcript.finish();

@@ -8,6 +8,7 @@ mod tools;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::platform::ImageStore;
 use crate::ui::{Cell, ExitCode, Style, Table, Tone};
 
 /// Arguments of `doctor`.
@@ -83,7 +84,8 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     app.ui.detail("looking at this machine and its tools");
     let (host, cache) = (tokio::task::spawn_blocking(host::checks), app.cache_dir());
     let tools = tokio::task::spawn_blocking(move || tools::checks(&cache));
-    let providers = tokio::task::spawn_blocking(providers::checks);
+    let store = ImageStore::open(app).ok();
+    let providers = tokio::task::spawn_blocking(move || providers::checks(&absent_builders(store.as_ref())));
     let cluster = async { if args.no_cluster { Vec::new() } else { cluster::checks(app).await } };
     let (host, tools, providers, cluster) = tokio::join!(host, tools, providers, cluster);
     let mut providers = providers?;
@@ -97,6 +99,13 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     }
     app.ui.hint("fix one of the providers above, then `kubectl kubsets up`");
     Ok(ExitCode::Skipped)
+}
+
+/// Programs that a native cluster could not be built without and that are not here: none while all is in the cache.
+fn absent_builders(store: Option<&ImageStore>) -> Vec<&'static str> {
+    // what is wrong with our own files is told by the build itself
+    let warm = store.is_none_or(|store| store.is_warm().unwrap_or(true));
+    if warm { Vec::new() } else { tools::missing_builders() }
 }
 
 fn render(report: &Report, style: Style) -> String {
@@ -140,7 +149,7 @@ mod tests {
             choice: Some("native".into()),
             providers: vec![
                 Check::ok("native", "root, namespaces, 7 programs"),
-                Check::missing("kind", "no container engine answers", "start Docker or Podman"),
+                Check::missing("kind", "no container engine answers", "start Docker"),
             ],
             host: vec![Check::warning("disk", "3 GiB free", "free some space")],
             tools: Vec::new(),
@@ -150,7 +159,7 @@ mod tests {
 Cluster providers
   ok       native  root, namespaces, 7 programs
   missing  kind    no container engine answers
-                   fix: start Docker or Podman
+                   fix: start Docker
 
 This machine
   note  disk  3 GiB free

@@ -69,6 +69,15 @@ impl ImageStore {
         kubsets_image::is_cached(recipe, &self.inputs, &self.cache)
     }
 
+    /// Whether the programs and all images that do not change with our own source are in the cache.
+    ///
+    /// # Errors
+    /// When this build lacks a component.
+    pub(crate) fn is_warm(&self) -> anyhow::Result<bool> {
+        let programs = kubsets_image::native_estimate(&self.inputs, &self.cache).is_zero();
+        Ok(programs && PlatformParts::third_party(&components()?).all(|recipe| self.has(&recipe)))
+    }
+
     /// The programs of a native cluster's host, helm among them.
     ///
     /// # Errors

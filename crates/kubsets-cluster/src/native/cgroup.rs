@@ -47,6 +47,65 @@ pub fn create(cluster: &ClusterName, node: &str) -> Result<()> {
     Ok(())
 }
 
+/// The group of a node's own processes (its init, containerd, kubelet), relative to the mount. It is beside that of
+/// the pods: on version 2 a group with others below it holds no process.
+pub fn init_group(cluster: &ClusterName, node: &str) -> String {
+    format!("{}-init", node_group(cluster, node))
+}
+
+/// Makes the group of a node's own processes in every hierarchy, [`create`] having made those above it.
+///
+/// # Errors
+/// [`Error::File`] where the host does not allow it.
+pub fn create_init(cluster: &ClusterName, node: &str) -> Result<()> {
+    for hierarchy in hierarchies() {
+        let folder = below(&hierarchy, &init_group(cluster, node));
+        fs::create_dir_all(&folder).map_err(Error::file("create the control group", &folder))?;
+        inherit(folder.parent().unwrap_or(&hierarchy), &folder)?;
+    }
+    Ok(())
+}
+
+/// Moves a process into a group in every hierarchy, so that what ends its caller's session does not end it.
+///
+/// # Errors
+/// [`Error::File`] names the first group that refused it; it is in those that did not.
+pub fn enter(group: &str, pid: u32) -> Result<()> {
+    enter_all(&hierarchies(), group, pid)
+}
+
+fn enter_all(hierarchies: &[PathBuf], group: &str, pid: u32) -> Result<()> {
+    let mut first = Ok(());
+    for hierarchy in hierarchies {
+        let file = below(hierarchy, group).join("cgroup.procs");
+        let entered =
+            fs::write(&file, pid.to_string()).map_err(Error::file("enter the control group by", file));
+        first = first.and(entered);
+    }
+    first
+}
+
+fn below(hierarchy: &Path, group: &str) -> PathBuf {
+    hierarchy.join(group.trim_start_matches('/'))
+}
+
+/// Whether groups can be made here: makes one in every hierarchy and removes it.
+///
+/// # Errors
+/// [`Error::File`] names the place that refuses.
+pub fn probe() -> Result<()> {
+    probe_all(&hierarchies(), &format!("kubsets-probe-{}", std::process::id()))
+}
+
+fn probe_all(hierarchies: &[PathBuf], name: &str) -> Result<()> {
+    for hierarchy in hierarchies {
+        let group = hierarchy.join(name);
+        fs::create_dir(&group).map_err(Error::file("create the control group", &group))?;
+        fs::remove_dir(&group).map_err(Error::file("remove the control group", &group))?;
+    }
+    Ok(())
+}
+
 /// Gives a new group what it does not take over by itself.
 fn inherit(parent: &Path, folder: &Path) -> Result<()> {
     if version() == Version::V2 {
@@ -76,8 +135,11 @@ pub fn remove(cluster: &ClusterName, node: Option<&str>) -> Result<()> {
     for hierarchy in hierarchies() {
         let base = hierarchy.join("kubsets");
         let cluster_group = base.join(cluster.as_str());
-        remove_tree(&node.map_or(cluster_group.clone(), |n| cluster_group.join(n)))?;
-        if node.is_none() {
+        if let Some(node) = node {
+            remove_tree(&below(&hierarchy, &node_group(cluster, node)))?;
+            remove_tree(&below(&hierarchy, &init_group(cluster, node)))?;
+        } else {
+            remove_tree(&cluster_group)?;
             // other clusters may have groups beside ours
             let _ = fs::remove_dir(&base);
         }
@@ -135,5 +197,42 @@ fn remove_tree(group: &Path) -> Result<()> {
             Err(Error::file("remove the control group", group)(e))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_enters_its_group_in_every_hierarchy_that_takes_it() {
+        let mount = tempfile::tempdir().unwrap();
+        let group = init_group(&ClusterName::default(), "a");
+        let hierarchies = ["cpu", "refusing", "systemd"].map(|h| mount.path().join(h));
+        for hierarchy in [&hierarchies[0], &hierarchies[2]] {
+            fs::create_dir_all(below(hierarchy, &group)).unwrap();
+        }
+        let error = enter_all(&hierarchies, &group, 7).unwrap_err();
+        assert!(error.to_string().contains("refusing"), "{error}");
+        for hierarchy in ["cpu", "systemd"] {
+            let procs = mount.path().join(hierarchy).join("kubsets/kubsets/a-init/cgroup.procs");
+            assert_eq!(fs::read_to_string(procs).unwrap(), "7");
+        }
+    }
+
+    #[test]
+    fn a_node_s_own_processes_are_not_above_its_pods() {
+        let name = ClusterName::default();
+        let (pods, own) = (node_group(&name, "a"), init_group(&name, "a"));
+        assert!(!Path::new(&pods).starts_with(&own) && !Path::new(&own).starts_with(&pods), "{own} {pods}");
+    }
+
+    #[test]
+    fn a_hierarchy_that_refuses_groups_is_named() {
+        let mount = tempfile::tempdir().unwrap();
+        probe_all(&[mount.path().into()], "x").unwrap();
+        assert_eq!(fs::read_dir(mount.path()).unwrap().count(), 0, "the probe stays");
+        let error = probe_all(&[mount.path().into(), mount.path().join("absent")], "x").unwrap_err();
+        assert!(error.to_string().contains("absent/x"), "{error}");
     }
 }

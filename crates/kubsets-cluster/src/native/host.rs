@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::cgroup;
 use super::state::{Layout, read_json, write_json};
+use crate::command::{HostRunner, Invocation, Runner};
 use crate::{Error, Result};
 
 /// Folders that a node mounts its own files over: where it is mounted, and the folder below the node's.
@@ -44,6 +46,11 @@ impl HostJournal {
         layout.root().join("host.json")
     }
 
+    /// Whether the host is changed, or was changed by one that did not come to its end.
+    pub fn exists(layout: &Layout) -> bool {
+        Self::path(layout).exists()
+    }
+
     /// Writes down what the host has, then makes the folders that are missing.
     ///
     /// # Errors
@@ -62,11 +69,15 @@ impl HostJournal {
                 journal.sysctls.entry(name.into()).or_insert_with(|| value.trim().into());
             }
         }
-        write_json(&Self::path(layout), &journal)?;
+        journal.save(layout)?;
         for (mountpoint, _) in MOUNTPOINTS {
             fs::create_dir_all(mountpoint).map_err(Error::file("create", mountpoint))?;
         }
         Ok(())
+    }
+
+    pub(super) fn save(&self, layout: &Layout) -> Result<()> {
+        write_json(&Self::path(layout), self)
     }
 
     /// Puts the host back; call it when no native cluster is left.
@@ -159,16 +170,38 @@ pub fn check() -> Result<()> {
         }
     }
     let packages = missing_packages();
-    if packages.is_empty() {
-        return Ok(());
+    if !packages.is_empty() {
+        let list = packages.join(" ");
+        return unavailable(
+            format!("these packages are missing: {list}"),
+            format!("apt-get install -y {list}"),
+        );
     }
-    let list = packages.join(" ");
-    unavailable(format!("these packages are missing: {list}"), format!("apt-get install -y {list}"))
+    try_namespaces(&HostRunner)?;
+    cgroup::probe().or_else(|error| refused(&error))
+}
+
+/// Makes the namespaces and the mounts of a node in a process of its own: root in a container may not.
+fn try_namespaces(runner: &dyn Runner) -> Result<()> {
+    let namespaces = ["--mount", "--uts", "--net", "--pid", "--fork", "--mount-proc"];
+    let mount = ["mount", "-t", "sysfs", "kubsets", "/sys"];
+    let attempt = runner.run(&Invocation::new("unshare").args(namespaces).args(mount));
+    attempt.map(drop).or_else(|error| refused(&error))
+}
+
+fn refused(error: &Error) -> Result<()> {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    Err(Error::Unavailable {
+        provider: "native",
+        reason: format!("root has not enough rights here: {error}{cause}"),
+        fix: "run it on the host itself, in a virtual machine or in a privileged container".into(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::transcript::Transcript;
 
     #[test]
     fn missing_folders_come_parents_first() {
@@ -177,6 +210,16 @@ mod tests {
         assert_eq!(missing(&deep), vec![root.path().join("a"), deep.clone()]);
         fs::create_dir_all(&deep).unwrap();
         assert!(missing(&deep).is_empty());
+    }
+
+    #[test]
+    fn namespaces_that_are_refused_are_told_with_the_reason() {
+        let line = "unshare --mount --uts --net --pid --fork --mount-proc mount -t sysfs kubsets /sys";
+        let refusing = Transcript::new(vec![]).failing(line, "unshare failed: Operation not permitted");
+        let error = try_namespaces(&&refusing).unwrap_err();
+        assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
+        assert!(error.to_string().contains("Operation not permitted"), "{error}");
+        try_namespaces(&&Transcript::new(vec![(line, "")])).unwrap();
     }
 
     #[test]
@@ -189,7 +232,7 @@ mod tests {
         }
         fs::write(used.join("file"), "theirs").unwrap();
         let journal = HostJournal { folders: vec![ours.clone(), used.clone()], sysctls: BTreeMap::new() };
-        write_json(&HostJournal::path(&layout), &journal).unwrap();
+        journal.save(&layout).unwrap();
         HostJournal::restore(&layout).unwrap();
         assert!(!ours.exists() && used.exists());
         assert!(!HostJournal::path(&layout).exists());

@@ -1,7 +1,9 @@
-//! One process at a time changes a cluster.
+//! One process at a time changes a cluster, and one at a time what all clusters share.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, Write};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 
@@ -17,8 +19,9 @@ impl ClusterLock {
     /// # Errors
     /// [`Error::Busy`] where another process has it.
     pub fn take(layout: &Layout, name: &ClusterName) -> Result<Self> {
-        let path = layout.root().join(format!(".{name}.lock"));
-        fs::create_dir_all(layout.root()).map_err(Error::file("create", layout.root()))?;
+        let path = file(layout, name);
+        // one who leaves removes the file and the root: neither may go between the two lines below
+        let _root = RootLock::take(layout)?;
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -45,9 +48,54 @@ impl ClusterLock {
         }
     }
 
-    /// Removes the lock's file; for the end of the last cluster's removal.
+    /// Whether somebody has the lock, or was killed while he had it.
+    pub fn exists(layout: &Layout, name: &ClusterName) -> bool {
+        file(layout, name).exists()
+    }
+
+    /// Removes the lock's file; for one who holds it and the root's, when nothing of the cluster is left.
     pub fn forget(layout: &Layout, name: &ClusterName) {
-        let _ = fs::remove_file(layout.root().join(format!(".{name}.lock")));
+        let _ = fs::remove_file(file(layout, name));
+    }
+}
+
+fn file(layout: &Layout, name: &ClusterName) -> PathBuf {
+    layout.root().join(format!(".{name}.lock"))
+}
+
+/// Held for a moment by one who chooses addresses, changes the host for all clusters, or puts it back.
+///
+/// It is on the root folder itself, so that it leaves no file.
+pub struct RootLock(#[expect(dead_code, reason = "held for its drop")] Flock<File>);
+
+impl RootLock {
+    /// Waits for the lock; makes the root where it is missing.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn take(layout: &Layout) -> Result<Self> {
+        let root = layout.root();
+        loop {
+            fs::create_dir_all(root).map_err(Error::file("create", root))?;
+            let folder = match File::open(root) {
+                // its owner removed it with the last cluster
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+                other => other.map_err(Error::file("open", root))?,
+            };
+            let lock = Flock::lock(folder, FlockArg::LockExclusive)
+                .map_err(|(_, errno)| Error::kernel("lock the folder of native clusters")(errno))?;
+            if is_at(&lock, root) {
+                return Ok(Self(lock));
+            }
+        }
+    }
+}
+
+/// Whether an open file is still the one at this path: one that waited for a lock may get that of a removed file.
+fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(open), Ok(there)) => (open.dev(), open.ino()) == (there.dev(), there.ino()),
+        _ => false,
     }
 }
 
@@ -67,5 +115,20 @@ mod tests {
         }
         drop(first);
         ClusterLock::take(&layout, &name).unwrap();
+    }
+
+    #[test]
+    fn one_who_waited_for_a_root_that_went_gets_the_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path().join("root"));
+        let first = RootLock::take(&layout).unwrap();
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| RootLock::take(&layout).map(|_lock| layout.root().exists()));
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            assert!(!second.is_finished(), "two owners");
+            fs::remove_dir(layout.root()).unwrap();
+            drop(first);
+            assert!(second.join().unwrap().unwrap(), "it has the lock of a folder that is gone");
+        });
     }
 }

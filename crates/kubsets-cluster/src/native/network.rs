@@ -1,13 +1,19 @@
 //! The network of a native cluster: a bridge on the host, a link to each node, routes between their pods.
 
+use std::fs;
+use std::path::Path;
+
 use serde::Deserialize;
 
-use super::address::{AddressPlan, overlap};
+use super::address::{AddressPlan, SLOTS, overlap};
 use super::enter::inside;
 use super::process::Process;
 use super::state::NodeState;
 use crate::command::{Invocation, Runner};
 use crate::{Error, Result};
+
+/// Where the kernel shows the host's links.
+pub const LINKS: &str = "/sys/class/net";
 
 #[derive(Deserialize)]
 struct Link {
@@ -59,18 +65,67 @@ pub fn check_free(runner: &dyn Runner, plan: AddressPlan) -> Result<()> {
     Ok(())
 }
 
-/// Makes the bridge where it is missing.
+/// The first slot that no record and no bridge has and whose addresses nobody uses.
+///
+/// # Errors
+/// [`Error::AddressInUse`] where others use the addresses of each slot that is left; [`Error::Unavailable`] where
+/// none is left.
+pub fn free_slot(runner: &dyn Runner, recorded: &[u8], exists: impl Fn(&str) -> bool) -> Result<u8> {
+    let mut refused = None;
+    for slot in (0..SLOTS).filter(|slot| !recorded.contains(slot)) {
+        let plan = AddressPlan::new(slot)?;
+        if exists(&plan.bridge_link()) {
+            continue;
+        }
+        match check_free(runner, plan) {
+            Ok(()) => return Ok(slot),
+            Err(error @ Error::AddressInUse { .. }) => refused = refused.or(Some(error)),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(refused.unwrap_or_else(|| Error::Unavailable {
+        provider: "native",
+        reason: format!("there are {SLOTS} native clusters on this host, the most that it holds"),
+        fix: "`kubectl kubsets cluster delete NAME` removes one".into(),
+    }))
+}
+
+/// Makes the bridge where it is missing and writes its owner on it, so that it is found without a record.
 ///
 /// # Errors
 /// [`Error::Command`].
-pub fn create_bridge(runner: &dyn Runner, plan: AddressPlan) -> Result<()> {
+pub fn create_bridge(runner: &dyn Runner, plan: AddressPlan, owner: &str) -> Result<()> {
     let bridge = plan.bridge_link();
     if !link_exists(&bridge) {
         ip(runner, ["link", "add", &bridge, "type", "bridge"])?;
     }
+    ip(runner, ["link", "set", &bridge, "alias", owner])?;
     ip(runner, ["address", "replace", &format!("{}/24", plan.bridge()), "dev", &bridge])?;
     ip(runner, ["link", "set", &bridge, "up"])?;
     Ok(())
+}
+
+/// What is written on the bridge of a cluster: its folder.
+pub fn owner(cluster: &Path) -> String {
+    cluster.to_string_lossy().into_owned()
+}
+
+/// The addresses of the bridges that carry this owner's name; `links` is the folder of the host's links.
+pub fn owned(links: &Path, owner: &str) -> Vec<AddressPlan> {
+    let alias = |plan: &AddressPlan| fs::read_to_string(links.join(plan.bridge_link()).join("ifalias"));
+    (0..SLOTS)
+        .filter_map(|slot| AddressPlan::new(slot).ok())
+        .filter(|plan| alias(plan).is_ok_and(|text| text.trim_end() == owner))
+        .collect()
+}
+
+/// The bridge of these addresses and the links to its nodes, those that exist.
+pub fn left(plan: AddressPlan) -> Vec<String> {
+    links(plan).filter(|link| link_exists(link)).collect()
+}
+
+fn links(plan: AddressPlan) -> impl Iterator<Item = String> {
+    (0..16).map(move |i| plan.node_link(i)).chain([plan.bridge_link()])
 }
 
 /// Removes the bridge and every link to a node that is left.
@@ -78,7 +133,7 @@ pub fn create_bridge(runner: &dyn Runner, plan: AddressPlan) -> Result<()> {
 /// # Errors
 /// [`Error::Command`].
 pub fn remove(runner: &dyn Runner, plan: AddressPlan) -> Result<()> {
-    for link in (0..16).map(|i| plan.node_link(i)).chain([plan.bridge_link()]) {
+    for link in links(plan) {
         remove_link(runner, &link)?;
     }
     Ok(())
@@ -141,7 +196,7 @@ pub fn route_peers(
 
 /// Whether a link of this name is on the host.
 pub fn link_exists(link: &str) -> bool {
-    std::path::Path::new("/sys/class/net").join(link).exists()
+    Path::new(LINKS).join(link).exists()
 }
 
 fn ip<const N: usize>(runner: &dyn Runner, args: [&str; N]) -> Result<String> {
@@ -184,5 +239,35 @@ mod tests {
         assert!(error.to_string().contains("tun3"), "{error}");
         let error = check("[]", r#"[{"dst":"198.18.7.0/24","dev":"wg0"}]"#).unwrap_err();
         assert!(error.to_string().contains("198.18.7.0/24 by wg0"), "{error}");
+    }
+
+    #[test]
+    fn the_first_slot_that_nobody_uses_is_taken() {
+        let taken = r#"[{"dst":"198.18.64.0/24","dev":"wg0"}]"#;
+        let calls = vec![(ADDRESS, "[]"), (ROUTE, taken), (ADDRESS, "[]"), (ROUTE, taken)];
+        let transcript = Transcript::new(calls);
+        // slot 0 is on record, 1 in the way of somebody's route, 2 has a bridge that no record claims
+        let slot = free_slot(&&transcript, &[0], |link| link == "kubsets2").unwrap();
+        assert_eq!(slot, 3);
+        transcript.finish();
+
+        let transcript = Transcript::new(vec![(ADDRESS, "[]"), (ROUTE, taken)]);
+        let error = free_slot(&&transcript, &[0, 2, 3], |_| false).unwrap_err();
+        assert!(error.to_string().contains("wg0"), "{error}");
+        let nothing = Transcript::new(vec![]);
+        assert!(matches!(free_slot(&&nothing, &[0, 1, 2], |_| true), Err(Error::Unavailable { .. })));
+    }
+
+    #[test]
+    fn a_bridge_is_found_by_its_owner_s_name() {
+        let links = tempfile::tempdir().unwrap();
+        let mine = owner(Path::new("/var/lib/kubsets/a"));
+        for (link, alias) in
+            [("kubsets1", mine.as_str()), ("kubsets2", "/var/lib/kubsets/ab"), ("eth0", &mine)]
+        {
+            fs::create_dir(links.path().join(link)).unwrap();
+            fs::write(links.path().join(link).join("ifalias"), format!("{alias}\n")).unwrap();
+        }
+        assert_eq!(owned(links.path(), &mine), [AddressPlan::new(1).unwrap()]);
     }
 }

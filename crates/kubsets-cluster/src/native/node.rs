@@ -42,6 +42,7 @@ impl NodeStarter<'_> {
         // groups of containers that died with the node would hold the kubelet up for minutes
         cgroup::remove(name, Some(&node.name))?;
         cgroup::create(name, &node.name)?;
+        cgroup::create_init(name, &node.name)?;
         let process = self.spawn(&folder)?;
         network::attach(&HostRunner, plan, node, &process)?;
         wait_for_containerd(&folder, &process)?;
@@ -64,7 +65,11 @@ impl NodeStarter<'_> {
             // a file of a node that is not running any more
             let _ = fs::remove_file(folder.join(stale));
         }
-        let init = NodeInit { name: node.name.clone(), programs: self.layout.programs(&self.state.name) };
+        let init = NodeInit {
+            name: node.name.clone(),
+            programs: self.layout.programs(&self.state.name),
+            group: cgroup::init_group(&self.state.name, &node.name),
+        };
         write_json(&folder.join("node.json"), &init)
     }
 

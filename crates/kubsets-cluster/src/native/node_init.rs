@@ -15,6 +15,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use serde::{Deserialize, Serialize};
 
+use super::cgroup;
 use super::enter::SYSTEM_PATH;
 use super::host::MOUNTPOINTS;
 use super::process::Process;
@@ -30,6 +31,15 @@ pub struct NodeInit {
     pub name: String,
     /// The folder of the cluster's programs.
     pub programs: PathBuf,
+    /// The control group of the node's own processes, relative to the mount.
+    pub group: String,
+}
+
+impl NodeInit {
+    fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join("node.json");
+        read_json(&path)?.ok_or_else(|| Error::Format { path, reason: "the file is missing".into() })
+    }
 }
 
 /// A log is cut to nothing when it grows over this many bytes.
@@ -41,14 +51,19 @@ const TICK: Duration = Duration::from_millis(200);
 /// Pauses before a service that ended is started again: the first, and the longest.
 const RESTART: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(10));
 
-/// First act: leaves the host's namespaces and starts `init` (this program's own second act) as process 1.
+/// First act: leaves the caller's session and control groups and the host's namespaces, and starts `init` (this program's own second act) as process 1.
 /// Must be called in a process with one thread.
 ///
 /// # Errors
-/// [`Error::Kernel`] where namespaces are refused.
+/// [`Error::Kernel`] where namespaces are refused, [`Error::Format`] where `node.json` is missing or damaged.
 pub fn supervise(folder: &Path, init: &mut Command) -> Result<()> {
     // a leader of a session already is one after all
     let _ = nix::unistd::setsid();
+    // what ends the caller's session, unit or job ends all that is in its groups
+    if let Err(error) = cgroup::enter(&NodeInit::read(folder)?.group, std::process::id()) {
+        // a node that stays in one of the caller's groups works all the same
+        tracing::warn!(%error, "the node stays in a control group of its caller");
+    }
     let namespaces = CloneFlags::CLONE_NEWNS
         | CloneFlags::CLONE_NEWUTS
         | CloneFlags::CLONE_NEWNET
@@ -78,10 +93,7 @@ pub fn supervise(folder: &Path, init: &mut Command) -> Result<()> {
 /// # Errors
 /// [`Error::Kernel`] or [`Error::File`] where the node cannot be set up.
 pub fn init(folder: &Path) -> Result<std::convert::Infallible> {
-    let spec: NodeInit = read_json(&folder.join("node.json"))?.ok_or_else(|| Error::Format {
-        path: folder.join("node.json"),
-        reason: "the file is missing".into(),
-    })?;
+    let spec = NodeInit::read(folder)?;
     // the first act reads this process's start time from the host's /proc, which the mounts below cover
     let written = folder.join("process.json");
     wait("the record of the node's first process", Duration::from_secs(10), || {

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::address::{AddressPlan, SLOTS};
+use super::address::AddressPlan;
 use super::host::{self, HostJournal};
-use super::lock::ClusterLock;
+use super::lock::{ClusterLock, RootLock};
 use super::node::{self, NodeStarter};
 use super::process::Process;
 use super::state::{ClusterState, Layout, NodeState};
@@ -60,19 +60,77 @@ impl Native {
         self.layout.load(name)?.ok_or_else(|| Error::NoCluster { name: name.to_string() })
     }
 
-    fn free_slot(&self) -> Result<u8> {
-        let mut taken = Vec::new();
-        for name in self.layout.clusters()? {
-            taken.extend(self.layout.load(&name)?.map(|s| s.slot));
+    /// A slot for a cluster that has no bridge.
+    fn free_slot(&self, cluster: &ClusterName) -> Result<u8> {
+        let mut recorded = Vec::new();
+        for name in self.layout.clusters()?.iter().filter(|name| *name != cluster) {
+            // one with a damaged record has its bridge
+            recorded.extend(self.layout.load(name).ok().flatten().map(|s| s.slot));
         }
-        (0..SLOTS).find(|s| !taken.contains(s)).ok_or_else(|| Error::Unavailable {
-            provider: "native",
-            reason: format!("there are {SLOTS} native clusters on this host, the most that it holds"),
-            fix: "`kubectl kubsets cluster delete NAME` removes one".into(),
-        })
+        network::free_slot(&HostRunner, &recorded, network::link_exists)
     }
 
-    /// The record to work on: a new one, or that of a cluster that is there, with what is broken in it cleared.
+    /// Works on a cluster that nobody else changes meanwhile; of one that is not there afterwards no trace stays.
+    fn exclusively<T>(&self, name: &ClusterName, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let _lock = ClusterLock::take(&self.layout, name)?;
+        let result = work();
+        if self.layout.cluster(name).exists() {
+            return result;
+        }
+        let left = self.leave(name);
+        let value = result?;
+        left.map(|()| value)
+    }
+
+    /// Removes the lock of a cluster without a folder and, after the last cluster, all that was for every one.
+    fn leave(&self, name: &ClusterName) -> Result<()> {
+        let _root = RootLock::take(&self.layout)?;
+        if self.layout.clusters()?.is_empty() {
+            HostJournal::restore(&self.layout)?;
+        }
+        ClusterLock::forget(&self.layout, name);
+        // the root goes with its last cluster
+        let _ = fs::remove_dir(self.layout.root());
+        Ok(())
+    }
+
+    /// Whether nothing of a cluster is left, of a removal that was killed neither.
+    fn is_gone(&self, name: &ClusterName) -> Result<bool> {
+        let unrestored = HostJournal::exists(&self.layout) && self.layout.clusters()?.is_empty();
+        Ok(!unrestored
+            && !self.layout.cluster(name).exists()
+            && !ClusterLock::exists(&self.layout, name)
+            && self.networks(name, None).is_empty()
+            && cgroup::left(name).is_empty())
+    }
+
+    /// The networks of a cluster: that of its record, and those whose bridge carries its name.
+    fn networks(&self, name: &ClusterName, state: Option<&ClusterState>) -> Vec<AddressPlan> {
+        let mut plans = network::owned(Path::new(network::LINKS), &self.mark(name));
+        plans.extend(state.and_then(|s| s.addresses().ok()).filter(|plan| !plans.contains(plan)));
+        plans
+    }
+
+    /// What the bridge of a cluster carries.
+    fn mark(&self, name: &ClusterName) -> String {
+        network::owner(&self.layout.cluster(name))
+    }
+
+    /// The record to work on, with addresses that nobody else uses, written down.
+    fn record(&self, spec: &ClusterSpec, events: &dyn Events) -> Result<ClusterState> {
+        let _root = RootLock::take(&self.layout)?;
+        let state = self.adopt(spec, events)?;
+        let plan = state.addresses()?;
+        if !network::link_exists(&plan.bridge_link()) {
+            // after a reboot somebody else may have come first
+            network::check_free(&HostRunner, plan)?;
+        }
+        self.layout.save(&state)?;
+        HostJournal::prepare(&self.layout)?;
+        Ok(state)
+    }
+
+    /// The record of a new cluster, or that of one that is there, with what is broken in it cleared.
     fn adopt(&self, spec: &ClusterSpec, events: &dyn Events) -> Result<ClusterState> {
         let Some(mut state) = self.layout.load(&spec.name)? else {
             if self.layout.cluster(&spec.name).exists() {
@@ -80,11 +138,9 @@ impl Native {
                 self.sweep(&spec.name, None)?;
             }
             let nodes = vec![NodeState { index: 0, name: spec.name.node(0), joined: false }];
-            let slot = self.free_slot()?;
-            network::check_free(&HostRunner, AddressPlan::new(slot)?)?;
             return Ok(ClusterState {
                 name: spec.name.clone(),
-                slot,
+                slot: self.free_slot(&spec.name)?,
                 kubernetes: spec.kubernetes.clone(),
                 initialised: false,
                 nodes,
@@ -101,6 +157,13 @@ impl Native {
                     dead.join(", ")
                 ));
             }
+            if state.nodes.len() > usize::from(spec.nodes) {
+                events.note(&format!(
+                    "cluster `{}` has {} nodes and keeps them: `kubectl kubsets cluster remove-node` removes one",
+                    spec.name,
+                    state.nodes.len()
+                ));
+            }
             return Ok(state);
         }
         events.note(&format!(
@@ -108,6 +171,7 @@ impl Native {
             spec.name
         ));
         self.sweep(&spec.name, Some(&state))?;
+        state.slot = self.free_slot(&spec.name)?;
         state.initialised = false;
         state.kubernetes.clone_from(&spec.kubernetes);
         state.nodes = vec![NodeState { index: 0, name: spec.name.node(0), joined: false }];
@@ -122,35 +186,33 @@ impl Native {
         NodeStarter { layout: &self.layout, state, supervisor: &self.supervisor }
     }
 
-    /// Adds one worker to the record, starts and joins it.
+    /// Joins one worker: one that is recorded and did not join, else a new one.
     fn grow(&self, state: &mut ClusterState, parts: &Parts, events: &dyn Events) -> Result<String> {
-        let index = state.free_index();
-        if index >= 5 {
-            return Err(Error::Invalid {
-                field: "nodes",
-                value: (index + 1).to_string(),
-                accepted: "5 nodes at the most",
-            });
-        }
-        let name = state.name.node(index);
-        events.stage(&format!("joining {name}"), 6);
-        state.nodes.push(NodeState { index, name: name.clone(), joined: false });
+        let index = state.next_worker()?;
         self.layout.save(state)?;
-        self.join(state, index, parts)?;
-        Ok(name)
+        let node = state.nodes.iter().find(|n| n.index == index).expect("the node is recorded").clone();
+        events.stage(&format!("joining {}", node.name), 6);
+        let folder = self.layout.node(&state.name, &node.name);
+        if folder.exists() {
+            // kubeadm refuses a node that got half-way before
+            self.forget(state, &node)?;
+        }
+        template(parts)?.stamp(&folder)?;
+        bootstrap::start_nodes(&self.starter(state))?;
+        let process = node::running(&self.layout, state, &node)?;
+        node::import(&self.layout, state, &node, &parts.node_images)?;
+        bootstrap::join(&self.layout, state, &node, &process)?;
+        state.set_joined(index);
+        self.layout.save(state)?;
+        Ok(node.name)
     }
 
-    /// Starts and joins a worker that is recorded and has not joined.
-    fn join(&self, state: &mut ClusterState, index: u8, parts: &Parts) -> Result<()> {
-        let place = state.nodes.iter().position(|n| n.index == index).expect("the node is recorded");
-        template(parts)?.stamp(&self.layout.node(&state.name, &state.nodes[place].name))?;
-        bootstrap::start_nodes(&self.starter(state))?;
-        let node = &state.nodes[place];
-        let process = node::running(&self.layout, state, node)?;
-        node::import(&self.layout, state, node, &parts.node_images)?;
-        bootstrap::join(&self.layout, state, node, &process)?;
-        state.nodes[place].joined = true;
-        self.layout.save(state)
+    /// Ends a worker and removes it from Kubernetes and its files, but not its place in the record.
+    fn forget(&self, state: &ClusterState, node: &NodeState) -> Result<()> {
+        let delete = ["delete", "node", &node.name, "--ignore-not-found"];
+        HostRunner.run(&bootstrap::kubectl(&self.layout, state).args(delete))?;
+        node::stop(&self.layout, state, node)?;
+        remove_dir(&self.layout.node(&state.name, &node.name))
     }
 
     /// Gives the first node its images: those kept from an earlier node, else by an import that is kept.
@@ -167,6 +229,69 @@ impl Native {
         template.harvest(&folder)
     }
 
+    /// Makes a cluster or repairs it, from whatever state it is in.
+    fn bring_up(&self, spec: &ClusterSpec, events: &dyn Events) -> Result<ClusterInfo> {
+        if self.layout.load(&spec.name)?.is_none() {
+            // told before a long build, not after it
+            self.free_slot(&spec.name)?;
+        }
+        let parts = self.source.parts(&spec.kubernetes, events)?;
+        let mut state = self.record(spec, events)?;
+        install(&parts.programs, &self.layout.programs(&spec.name))?;
+        network::create_bridge(&HostRunner, state.addresses()?, &self.mark(&spec.name))?;
+        if !state.initialised {
+            self.preload(&state, &parts, events)?;
+        }
+        events.stage("starting the nodes", 3);
+        let processes = bootstrap::start_nodes(&self.starter(&state))?;
+        if !state.initialised {
+            let first = &state.nodes[0];
+            let images: Vec<PathBuf> =
+                parts.node_images.iter().chain(&parts.control_plane_images).cloned().collect();
+            node::import(&self.layout, &state, first, &images)?;
+            events.stage("starting the control plane", 15);
+            bootstrap::init(&self.layout, &state, first, &processes[0])?;
+            state.initialised = true;
+            state.set_joined(0);
+            self.layout.save(&state)?;
+        }
+        bootstrap::wait_for_api(&self.layout, &state, Duration::from_mins(2))?;
+        while state.unjoined().is_some() || state.nodes.len() < usize::from(spec.nodes) {
+            self.grow(&mut state, &parts, events)?;
+        }
+        events.stage("waiting for the nodes", 5);
+        bootstrap::wait_for_nodes(&self.layout, &state, Duration::from_mins(2))?;
+        self.info(&state)
+    }
+
+    /// Drains a worker and removes it.
+    fn take_away(&self, name: &ClusterName, node: &str, events: &dyn Events) -> Result<()> {
+        let mut state = self.known(name)?;
+        let known = || state.nodes.iter().map(|n| n.name.as_str()).collect::<Vec<_>>().join(", ");
+        let Some(place) = state.nodes.iter().position(|n| n.name == node) else {
+            return Err(Error::NoNode { cluster: name.to_string(), node: node.into(), known: known() });
+        };
+        if state.nodes[place].index == 0 {
+            return Err(Error::Invalid {
+                field: "node",
+                value: node.into(),
+                accepted: "a worker: the control plane goes with its cluster",
+            });
+        }
+        events.stage(&format!("draining {node}"), 10);
+        if state.nodes[place].joined {
+            let drain =
+                ["drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=60s"];
+            let drained = HostRunner.run(&bootstrap::kubectl(&self.layout, &state).args(drain));
+            if let Err(error) = drained {
+                events.note(&format!("the node goes without a full drain: {error}"));
+            }
+        }
+        self.forget(&state, &state.nodes[place])?;
+        state.nodes.remove(place);
+        self.layout.save(&state)
+    }
+
     /// Ends and removes everything of a cluster but the host's own changes, with or without a record.
     fn sweep(&self, name: &ClusterName, state: Option<&ClusterState>) -> Result<()> {
         let nodes = self.layout.cluster(name).join("nodes");
@@ -177,8 +302,8 @@ impl Native {
                 }
             }
         }
-        if let Some(state) = state {
-            network::remove(&HostRunner, state.addresses()?)?;
+        for plan in self.networks(name, state) {
+            network::remove(&HostRunner, plan)?;
         }
         cgroup::remove(name, None)?;
         remove_dir(&nodes)
@@ -237,64 +362,31 @@ impl Provider for Native {
     fn create(&self, spec: &ClusterSpec, events: &dyn Events) -> Result<ClusterInfo> {
         spec.validate()?;
         self.check()?;
-        let _lock = ClusterLock::take(&self.layout, &spec.name)?;
-        let parts = self.source.parts(&spec.kubernetes, events)?;
-        let mut state = self.adopt(spec, events)?;
-        self.layout.save(&state)?;
-        HostJournal::prepare(&self.layout)?;
-        install(&parts.programs, &self.layout.programs(&spec.name))?;
-        network::create_bridge(&HostRunner, state.addresses()?)?;
-        if !state.initialised {
-            self.preload(&state, &parts, events)?;
-        }
-        events.stage("starting the nodes", 3);
-        let processes = bootstrap::start_nodes(&self.starter(&state))?;
-        if !state.initialised {
-            let first = &state.nodes[0];
-            let images: Vec<PathBuf> =
-                parts.node_images.iter().chain(&parts.control_plane_images).cloned().collect();
-            node::import(&self.layout, &state, first, &images)?;
-            events.stage("starting the control plane", 15);
-            bootstrap::init(&self.layout, &state, first, &processes[0])?;
-            state.initialised = true;
-            state.nodes[0].joined = true;
-            self.layout.save(&state)?;
-        }
-        bootstrap::wait_for_api(&self.layout, &state, Duration::from_mins(2))?;
-        for index in state.nodes.iter().filter(|n| !n.joined).map(|n| n.index).collect::<Vec<_>>() {
-            self.join(&mut state, index, &parts)?;
-        }
-        while state.nodes.len() < usize::from(spec.nodes) {
-            self.grow(&mut state, &parts, events)?;
-        }
-        events.stage("waiting for the nodes", 5);
-        bootstrap::wait_for_nodes(&self.layout, &state, Duration::from_mins(2))?;
-        self.info(&state)
+        self.exclusively(&spec.name, || self.bring_up(spec, events))
     }
 
     fn delete(&self, name: &ClusterName, events: &dyn Events) -> Result<()> {
-        let folder = self.layout.cluster(name);
-        if !folder.exists() && cgroup::left(name).is_empty() {
+        if self.is_gone(name)? {
+            // one that was killed in its last act leaves the empty root
+            let _ = fs::remove_dir(self.layout.root());
             return Ok(());
         }
-        let _lock = ClusterLock::take(&self.layout, name)?;
         events.stage(&format!("removing cluster {name}"), 3);
-        // a damaged record must not keep a cluster alive
-        let state = self.layout.load(name).ok().flatten();
-        self.sweep(name, state.as_ref())?;
-        remove_dir(&folder)?;
-        if self.layout.clusters()?.is_empty() {
-            HostJournal::restore(&self.layout)?;
-        }
-        ClusterLock::forget(&self.layout, name);
-        // the root goes with its last cluster
-        let _ = fs::remove_dir(self.layout.root());
-        let left = cgroup::left(name);
+        let networks = self.exclusively(name, || {
+            // a damaged record must not keep a cluster alive
+            let state = self.layout.load(name).ok().flatten();
+            let networks = self.networks(name, state.as_ref());
+            self.sweep(name, state.as_ref())?;
+            remove_dir(&self.layout.cluster(name))?;
+            Ok(networks)
+        })?;
+        let groups = cgroup::left(name).into_iter().map(|group| group.display().to_string());
+        let links = networks.into_iter().flat_map(network::left).map(|link| format!("link {link}"));
+        let left: Vec<String> = groups.chain(links).collect();
         if left.is_empty() {
             return Ok(());
         }
-        let left = left.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ");
-        Err(Error::Leftover { name: name.to_string(), left })
+        Err(Error::Leftover { name: name.to_string(), left: left.join(", ") })
     }
 
     fn list(&self) -> Result<Vec<ClusterInfo>> {
@@ -314,50 +406,20 @@ impl Provider for Native {
     }
 
     fn add_node(&self, name: &ClusterName, events: &dyn Events) -> Result<String> {
-        let _lock = ClusterLock::take(&self.layout, name)?;
-        let mut state = self.known(name)?;
-        let parts = self.source.parts(&state.kubernetes, events)?;
-        let node = self.grow(&mut state, &parts, events)?;
-        bootstrap::wait_for_nodes(&self.layout, &state, Duration::from_mins(2))?;
-        Ok(node)
+        self.exclusively(name, || {
+            let mut state = self.known(name)?;
+            let parts = self.source.parts(&state.kubernetes, events)?;
+            let mut node = self.grow(&mut state, &parts, events)?;
+            while state.unjoined().is_some() {
+                node = self.grow(&mut state, &parts, events)?;
+            }
+            bootstrap::wait_for_nodes(&self.layout, &state, Duration::from_mins(2))?;
+            Ok(node)
+        })
     }
 
     fn remove_node(&self, name: &ClusterName, node: &str, events: &dyn Events) -> Result<()> {
-        let _lock = ClusterLock::take(&self.layout, name)?;
-        let mut state = self.known(name)?;
-        let known = || state.nodes.iter().map(|n| n.name.as_str()).collect::<Vec<_>>().join(", ");
-        let Some(place) = state.nodes.iter().position(|n| n.name == node) else {
-            return Err(Error::NoNode { cluster: name.to_string(), node: node.into(), known: known() });
-        };
-        if state.nodes[place].index == 0 {
-            return Err(Error::Invalid {
-                field: "node",
-                value: node.into(),
-                accepted: "a worker: the control plane goes with its cluster",
-            });
-        }
-        events.stage(&format!("draining {node}"), 10);
-        let kubectl = |args: &[&str]| {
-            HostRunner.run(&bootstrap::kubectl(&self.layout, &state).args(args.iter().copied()))
-        };
-        if state.nodes[place].joined {
-            let drained = kubectl(&[
-                "drain",
-                node,
-                "--ignore-daemonsets",
-                "--delete-emptydir-data",
-                "--force",
-                "--timeout=60s",
-            ]);
-            if let Err(error) = drained {
-                events.note(&format!("the node goes without a full drain: {error}"));
-            }
-            kubectl(&["delete", "node", node, "--ignore-not-found"])?;
-        }
-        node::stop(&self.layout, &state, &state.nodes[place])?;
-        remove_dir(&self.layout.node(name, node))?;
-        state.nodes.remove(place);
-        self.layout.save(&state)
+        self.exclusively(name, || self.take_away(name, node, events))
     }
 
     fn load_images(&self, name: &ClusterName, archives: &[PathBuf], events: &dyn Events) -> Result<()> {
@@ -417,4 +479,83 @@ fn remove_dir(folder: &Path) -> Result<()> {
         std::thread::sleep(Duration::from_millis(50));
     }
     last.map_err(Error::file("remove", folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Event;
+
+    /// Parts that cannot be made.
+    struct NoParts;
+
+    impl PartsSource for NoParts {
+        fn parts(&self, _: &str, _: &dyn Events) -> Result<Parts> {
+            Err(Error::NoCluster { name: "no parts".into() })
+        }
+    }
+
+    /// A provider below a root that does not exist, and a name that no cluster of this host has.
+    fn native(root: &Path) -> (Native, ClusterName) {
+        (Native::new(root.join("root"), Vec::new(), Box::new(NoParts)), "unit-test-only".parse().unwrap())
+    }
+
+    #[test]
+    fn a_removal_that_was_killed_at_any_moment_is_ended_by_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let (native, name) = native(folder.path());
+        let (layout, made) = (&native.layout, folder.path().join("mount-point"));
+        let journal = HostJournal { folders: vec![made.clone()], ..HostJournal::default() };
+        // the traces that are there after each act of a removal, from its first to its last
+        for left in ["folder, journal, lock", "journal, lock", "lock", ""] {
+            fs::create_dir_all(layout.root()).unwrap();
+            if left.contains("folder") {
+                fs::create_dir_all(layout.node(&name, "a")).unwrap();
+            }
+            if left.contains("journal") {
+                fs::create_dir_all(&made).unwrap();
+                journal.save(layout).unwrap();
+            }
+            if left.contains("lock") {
+                drop(ClusterLock::take(layout, &name).unwrap());
+            }
+            native.delete(&name, &|_: Event| {}).unwrap();
+            assert!(!layout.root().exists(), "after `{left}` the root is left");
+            assert!(!made.exists(), "after `{left}` a folder of the host is left");
+        }
+    }
+
+    #[test]
+    fn the_host_is_not_put_back_while_another_cluster_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let (native, name) = native(folder.path());
+        HostJournal::default().save(&native.layout).unwrap();
+        for cluster in [&name, &"unit-test-other".parse().unwrap()] {
+            fs::create_dir_all(native.layout.cluster(cluster)).unwrap();
+        }
+        native.delete(&name, &|_: Event| {}).unwrap();
+        assert!(HostJournal::exists(&native.layout) && !native.layout.cluster(&name).exists());
+        assert!(!ClusterLock::exists(&native.layout, &name));
+    }
+
+    #[test]
+    fn work_that_fails_before_anything_is_made_leaves_no_trace() {
+        let folder = tempfile::tempdir().unwrap();
+        let (native, name) = native(folder.path());
+        let error = native.exclusively(&name, || native.source.parts("v1", &|_: Event| {})).unwrap_err();
+        assert!(error.to_string().contains("no parts"), "{error}");
+        assert!(!native.layout.root().exists());
+        assert!(native.remove_node(&name, "a", &|_: Event| {}).is_err());
+        assert!(!native.layout.root().exists());
+    }
+
+    #[test]
+    fn a_failure_half_way_keeps_what_the_next_call_goes_on_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let (native, name) = native(folder.path());
+        fs::create_dir_all(native.layout.cluster(&name)).unwrap();
+        HostJournal::default().save(&native.layout).unwrap();
+        assert!(native.add_node(&name, &|_: Event| {}).is_err());
+        assert!(HostJournal::exists(&native.layout) && native.layout.cluster(&name).exists());
+    }
 }

@@ -10,6 +10,9 @@ use super::address::AddressPlan;
 use super::process::Process;
 use crate::{ClusterName, Error, Result, Role};
 
+/// Nodes of a cluster at the most, the control plane among them.
+const MAX_NODES: u8 = 5;
+
 /// A native cluster as it is recorded, before and while it exists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -59,9 +62,34 @@ impl ClusterState {
         self.nodes.iter().find(|n| n.index == 0)
     }
 
-    /// The lowest place that no node has.
-    pub fn free_index(&self) -> u8 {
-        (0..=u8::MAX).find(|i| self.nodes.iter().all(|n| n.index != *i)).unwrap_or(u8::MAX)
+    /// A worker that is recorded and did not join.
+    pub fn unjoined(&self) -> Option<&NodeState> {
+        self.nodes.iter().find(|n| n.index != 0 && !n.joined)
+    }
+
+    /// The place of the worker to join next: one that did not join, else a new one that is put into the record.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where the cluster has as many nodes as it can.
+    pub fn next_worker(&mut self) -> Result<u8> {
+        if let Some(node) = self.unjoined() {
+            return Ok(node.index);
+        }
+        let free = (1..MAX_NODES).find(|i| self.nodes.iter().all(|n| n.index != *i));
+        let index = free.ok_or_else(|| Error::Invalid {
+            field: "nodes",
+            value: (self.nodes.len() + 1).to_string(),
+            accepted: "5 nodes at the most",
+        })?;
+        self.nodes.push(NodeState { index, name: self.name.node(index), joined: false });
+        Ok(index)
+    }
+
+    /// Writes down that a node joined.
+    pub fn set_joined(&mut self, index: u8) {
+        for node in self.nodes.iter_mut().filter(|n| n.index == index) {
+            node.joined = true;
+        }
     }
 }
 
@@ -220,6 +248,23 @@ mod tests {
 
     #[test]
     fn a_gap_among_the_nodes_is_filled_first() {
-        assert_eq!(state().free_index(), 1);
+        let mut state = state();
+        assert_eq!(state.next_worker().unwrap(), 1);
+        assert_eq!(state.nodes[2].name, "kubsets-worker");
+    }
+
+    #[test]
+    fn a_worker_that_did_not_join_comes_before_a_new_one() {
+        let mut state = state();
+        let failed = state.next_worker().unwrap();
+        assert_eq!(state.next_worker().unwrap(), failed);
+        assert_eq!(state.nodes.len(), 3, "a second entry beside the failed one");
+        state.set_joined(failed);
+        for index in [3, 4] {
+            assert_eq!(state.next_worker().unwrap(), index);
+            state.set_joined(index);
+        }
+        assert!(state.unjoined().is_none());
+        assert!(matches!(state.next_worker(), Err(Error::Invalid { .. })));
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use kubsets_cluster::command::HostRunner;
-use kubsets_cluster::current::Current;
+use kubsets_cluster::current::{Current, Target};
 use kubsets_cluster::k3d::K3d;
 use kubsets_cluster::kind::Kind;
 use kubsets_cluster::kubeconfig::{self, Entry};
@@ -109,10 +109,22 @@ impl<'a> Clusters<'a> {
                 let parts = PlatformParts(ImageStore::open(self.app)?);
                 Box::new(Native::new(native_root(), supervisor, Box::new(parts)))
             }
-            ProviderKind::Kind => Box::new(Kind::new(HostRunner)),
-            ProviderKind::K3d => Box::new(K3d::new(HostRunner)),
-            ProviderKind::Current => Box::new(Current::new(HostRunner, self.app.global.context.clone())),
+            ProviderKind::Kind => Box::new(Kind::new(HostRunner, self.app.global.kubeconfig.clone())),
+            ProviderKind::K3d => Box::new(K3d::new(HostRunner, self.app.global.kubeconfig.clone())),
+            ProviderKind::Current => Box::new(Current::new(HostRunner, self.target())),
         })
+    }
+
+    /// The cluster that the flags name.
+    fn target(&self) -> Target {
+        let flags = &self.app.global;
+        Target {
+            kubeconfig: flags.kubeconfig.clone(),
+            context: flags.context.clone(),
+            cluster: flags.cluster.clone(),
+            user: flags.user.clone(),
+            act_as: flags.impersonate.clone(),
+        }
     }
 
     /// The provider that has a cluster of this name, where one has.
@@ -249,6 +261,7 @@ impl<'a> Clusters<'a> {
         let told = progress.clone();
         let info = tokio::task::spawn_blocking(move || provider.create(&wanted, &told)).await??;
         progress.done();
+        // the other tools write it themselves
         if kind == ProviderKind::Native {
             self.enter(&which.name, &info)?;
         }

@@ -26,6 +26,24 @@ pub(super) fn checks(cache: &Path) -> Vec<Check> {
     ]
 }
 
+/// Programs that build what a native cluster is made of, as a person calls them, with a question each answers.
+const BUILDERS: [(&str, &str, &[&str]); 4] = [
+    ("go", "go", &["version"]),
+    ("mmdebstrap", "mmdebstrap", &["--version"]),
+    ("mvn", "mvn", &["--version"]),
+    ("pip", "python3", &["-m", "pip", "--version"]),
+];
+
+/// Those of them that are not here.
+pub(super) fn missing_builders() -> Vec<&'static str> {
+    missing_of(&BUILDERS)
+}
+
+fn missing_of(builders: &[(&'static str, &str, &[&str])]) -> Vec<&'static str> {
+    let absent = builders.iter().filter(|(_, program, args)| first_line(program, args).is_none());
+    absent.map(|(name, ..)| *name).collect()
+}
+
 fn tool(name: &str, args: &[&str], fix: &str) -> Check {
     match first_line(name, args) {
         Some(line) => Check::ok(name, line),
@@ -81,6 +99,7 @@ mod tests {
 
     #[test]
     fn a_missing_program_comes_with_its_fix() {
+        assert!(missing_of(&[("x", "no-such-program-of-kubsets", &[]), ("sh", "sh", &["-c", ""])]) == ["x"]);
         let check = tool("no-such-program-of-kubsets", &[], "install it");
         assert_eq!(check.fix.as_deref(), Some("install it"));
     }
