@@ -131,15 +131,9 @@ impl Stage for ClusterStage<'_> {
     }
 
     async fn begin(&self) -> Result<Option<watch::Receiver<LockState>>, StepError> {
-<<<<<<< HEAD
         self.access.permit_namespace(&self.namespace).await.map_err(|error| permission(&error))?;
-        if !change::is_in(self.plan) {
-            // A canary has a Lease, a journal and a watchdog of its own.
-=======
-        self.access.permit_labelled_namespace(&self.namespace).await.map_err(|error| cluster(&error))?;
         if self.release.is_some() || !change::is_in(self.plan) {
             // A canary that is the whole run has a Lease, a journal and a watchdog of its own.
->>>>>>> h-canary
             return Ok(None);
         }
         let claim = Claim::lab(self.run.clone(), &self.plan.lab, &self.namespace);

@@ -6,11 +6,8 @@ mod canary;
 mod completion;
 mod global;
 mod help;
-<<<<<<< HEAD
-mod lab_plan;
-=======
 mod lab;
->>>>>>> h-labs
+mod lab_plan;
 mod load;
 mod replay;
 mod report;

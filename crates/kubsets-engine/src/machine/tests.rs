@@ -106,7 +106,7 @@ async fn outcome(stage: &FakeStage, cancel: &CancellationToken) -> Outcome {
 
 async fn outcome_of(lab: &str, stage: &FakeStage, cancel: &CancellationToken) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
-    recorded(&StateDir::at(folder.path()), &plan(LAB), stage, cancel).await
+    recorded(&StateDir::at(folder.path()), &plan(lab), stage, cancel).await
 }
 
 async fn recorded(state: &StateDir, plan: &Plan, stage: &FakeStage, cancel: &CancellationToken) -> Outcome {
@@ -120,8 +120,7 @@ async fn recorded(state: &StateDir, plan: &Plan, stage: &FakeStage, cancel: &Can
         presenter: None,
         repeat_command: "kubectl kubsets lab run chaos/x".into(),
     };
-<<<<<<< HEAD
-    run(&plan(lab), setting, |_| stage).await
+    run(plan, setting, |_| stage).await
 }
 
 /// A lab of one canary.
@@ -150,9 +149,6 @@ async fn a_canary_that_was_interrupted_is_no_failure() {
     elsewhere.results.insert("second", Err(StepError::Aborted));
     let aborted = outcome_of(CANARY, &elsewhere, &CancellationToken::new()).await;
     assert_eq!((aborted.verdict, aborted.exit_code), (Verdict::Aborted, 130));
-=======
-    run(plan, setting, |_| stage).await
->>>>>>> h-labs
 }
 
 fn stage(second: Value) -> FakeStage {

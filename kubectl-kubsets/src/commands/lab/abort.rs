@@ -6,7 +6,6 @@ use kubsets_undo::{AbortEnd, Kind, RunId, StateDir, manage};
 
 use super::clean::compared;
 use super::left::{Left, left};
-use super::refuse_read_only;
 use crate::app::App;
 use crate::ui::{ExitCode, Failure, Style};
 
@@ -23,7 +22,6 @@ pub(super) struct Args {
 /// # Errors
 /// When there are several, when there is no cluster, or when the run does not end.
 pub(super) async fn run(app: &App, family: Option<&str>, args: &Args) -> anyhow::Result<ExitCode> {
-    refuse_read_only(app, &format!("{} abort", family.unwrap_or("lab")))?;
     let access = app.stack_access().await?;
     app.ui.message(access.facts().to_string());
     let state = StateDir::at(app.state_dir());

@@ -4,11 +4,7 @@ use kubsets_delivery::ManageError;
 use kubsets_kube::{Access, Hint as _};
 use kubsets_undo::{Comparison, Kind, RunId, StateDir, Undone};
 
-<<<<<<< HEAD
-=======
 use super::left::left;
-use super::refuse_read_only;
->>>>>>> h-labs
 use crate::app::App;
 use crate::ui::{Cell, ExitCode, Risk, Style, Table, Tone};
 
@@ -24,12 +20,7 @@ pub(crate) struct Args {
 ///
 /// # Errors
 /// When there is no cluster, or it refuses.
-<<<<<<< HEAD
-pub(super) async fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
-=======
 pub(crate) async fn run(app: &App, family: Option<&str>, args: &Args) -> anyhow::Result<ExitCode> {
-    refuse_read_only(app, &format!("{} clean", family.unwrap_or("lab")))?;
->>>>>>> h-labs
     let access = app.stack_access().await?;
     app.ui.message(access.facts().to_string());
     let state = StateDir::at(app.state_dir());

@@ -38,18 +38,13 @@ pub(super) fn make(source: &LabSource, values: &Values) -> anyhow::Result<Vec<Pl
 
 /// Prints the plan; nothing is changed, no cluster is needed.
 pub(super) fn run(app: &App, family: Option<&str>, args: &Args) -> anyhow::Result<ExitCode> {
-<<<<<<< HEAD
-    show(app, &make(family, &args.choice, &args.values)?)
+    show(app, &make(&catalog::find(family, &args.choice)?, &args.values)?)
 }
 
 /// Prints plans.
 pub(super) fn show(app: &App, plans: &[Plan]) -> anyhow::Result<ExitCode> {
     for plan in plans {
-        app.ui.emit("LabPlan", plan, |style| describe(plan, style))?;
-=======
-    for plan in make(&catalog::find(family, &args.choice)?, &args.values)? {
-        app.ui.emit("LabPlan", &Written::new(&plan), |style| describe(&plan, style))?;
->>>>>>> h-labs
+        app.ui.emit("LabPlan", &Written::new(plan), |style| describe(plan, style))?;
     }
     Ok(ExitCode::Success)
 }

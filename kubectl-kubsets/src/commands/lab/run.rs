@@ -9,12 +9,8 @@ use kubsets_undo::{RunId, StateDir};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
-<<<<<<< HEAD
-use super::{catalog, farewell, follow, outcome, plan, watch};
-=======
 use super::catalog::Choice;
-use super::{catalog, farewell, follow, outcome, plan, plan_file, refuse_read_only, watch};
->>>>>>> h-labs
+use super::{catalog, farewell, follow, outcome, plan, plan_file, watch};
 use crate::app::App;
 use crate::entrance;
 use crate::report;
@@ -55,15 +51,12 @@ pub(super) struct Args {
     #[arg(long)]
     plain: bool,
 
-<<<<<<< HEAD
     /// Show the plan and stop, as `lab plan` does; the cluster is not asked
     #[arg(long, value_name = "WHERE", value_parser = ["client"])]
     dry_run: Option<String>,
-=======
     /// Print every event as a line of JSON while the run goes on, and its outcome as the last line
     #[arg(long)]
     events: bool,
->>>>>>> h-labs
 
     /// File for the results as `JUnit` XML: a test case for each step and each expectation
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
@@ -75,13 +68,6 @@ pub(super) struct Args {
 /// # Errors
 /// When the lab is not valid, or there is no cluster.
 pub(super) async fn run(app: &App, family: Option<&str>, args: Args) -> anyhow::Result<ExitCode> {
-<<<<<<< HEAD
-    let plans = plan::make(family, &args.choice, &args.values)?;
-    if args.dry_run.is_some() {
-        return plan::show(app, &plans);
-    }
-=======
-    refuse_read_only(app, "lab run")?;
     if args.events && !matches!(app.ui.format(), Format::Table | Format::Json) {
         return Err(Failure::usage(
             "events come as lines of JSON, --events and another form exclude each other",
@@ -95,7 +81,9 @@ pub(super) async fn run(app: &App, family: Option<&str>, args: Args) -> anyhow::
             plan::make(&catalog::find(family, &Choice::new(lab, args.folder.clone()))?, &args.values)?
         }
     };
->>>>>>> h-labs
+    if args.dry_run.is_some() {
+        return plan::show(app, &plans);
+    }
     if args.step && !std::io::stdin().is_terminal() {
         return Err(Failure::usage("--step waits for a key, and there is no terminal").into());
     }
