@@ -201,7 +201,7 @@ async fn a_wrong_split_and_a_stalled_generator_are_no_want_of_evidence() {
     for stalls in [false, true] {
         let stage = FakeStage::default();
         let mut ticks = FakeTicks::new(&stage, None);
-        (ticks.stalls, ticks.stuck_at) = (stalls, (!stalls).then_some(0.5));
+        (ticks.stalls, ticks.stuck_at) = (stalls, (!stalls).then_some(0.2));
         let ended = run(spec(), &stage, ticks, &CancellationToken::new()).await;
         assert_eq!(ended.stop.verdict(), (RunVerdict::Invalid, 3), "{}", ended.stop.reason());
         let part = if stalls { "the load generator stalled in" } else { "not split as ordered" };
