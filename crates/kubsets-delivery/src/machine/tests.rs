@@ -69,6 +69,7 @@ struct FakeTicks {
     seen: u64,
     on_second: VecDeque<(u64, CancellationToken)>,
     count: u64,
+    /// No requests at all once traffic is to move.
     quiet: bool,
     /// Share that the canary gets whatever is ordered.
     stuck_at: Option<f64>,
@@ -100,13 +101,14 @@ impl TickSource for FakeTicks {
         }
         let ordered = *self.share.lock().unwrap();
         let share = self.stuck_at.filter(|_| ordered > 0.0).unwrap_or(ordered);
-        let canary = if self.quiet { 0 } else { (200.0 * share).round() as u64 };
+        let total = if self.quiet && ordered > 0.0 { 0 } else { 200 };
+        let canary = (total as f64 * share).round() as u64;
         let failed = self.fails_every.map_or(0, |every| {
             let before = self.seen / every;
             self.seen += canary;
             self.seen / every - before
         });
-        let mut tick = second((200 - canary, 0, 10), (canary, failed, 10));
+        let mut tick = second((total - canary, 0, 10), (canary, failed, 10));
         tick.disturbed = self.stalls && ordered > 0.0;
         Some(Arc::new(tick))
     }
@@ -198,10 +200,10 @@ async fn no_traffic_is_no_evidence() {
 
 #[tokio::test]
 async fn a_wrong_split_and_a_stalled_generator_are_no_want_of_evidence() {
-    for stalls in [false, true] {
+    for (stalls, stuck_at) in [(false, Some(0.2)), (false, Some(0.0)), (true, None)] {
         let stage = FakeStage::default();
         let mut ticks = FakeTicks::new(&stage, None);
-        (ticks.stalls, ticks.stuck_at) = (stalls, (!stalls).then_some(0.5));
+        (ticks.stalls, ticks.stuck_at) = (stalls, stuck_at);
         let ended = run(spec(), &stage, ticks, &CancellationToken::new()).await;
         assert_eq!(ended.stop.verdict(), (RunVerdict::Invalid, 3), "{}", ended.stop.reason());
         let part = if stalls { "the load generator stalled in" } else { "not split as ordered" };
