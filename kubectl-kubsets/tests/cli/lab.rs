@@ -50,7 +50,7 @@ fn lint_reads_a_text_and_names_field_and_place() {
     let good = own_lab(&here);
     let output = here.run_with_input(&["lab", "lint", "-"], &good);
     assert_eq!((output.status.code(), text(&output).as_str()), (Some(0), "ok standard input\n"));
-    let bad = good.replace("that: traffic.ok", "that: trafic.ok").replace("level: 1", "level: 7");
+    let bad = good.replace("that: traffic.planned", "that: trafic.planned").replace("level: 1", "level: 7");
     let output = here.run_with_input(&["lab", "lint", "-"], &bad);
     assert_eq!(output.status.code(), Some(2));
     let said = text(&output);
