@@ -44,9 +44,20 @@ const EXAMPLES: &[Examples] = &[
             ("a pod is killed under load", "lab run chaos/pod-kill"),
             ("with another rate", "lab run chaos/pod-kill --set rate=300"),
             ("for an audience: a question before each step", "lab run chaos/pod-kill --step"),
+            ("exactly what was planned before", "lab run --plan plan.json"),
+            ("for a program that reads along", "lab run chaos/pod-kill --events"),
         ],
     ),
-    (&["lab", "lint"], &[("the labs of a folder", "lab lint labs"), ("a text", "lab lint - < lab.yaml")]),
+    (&["lab", "plan"], &[("a plan to be run later", "lab plan chaos/pod-kill -o json > plan.json")]),
+    (
+        &["lab", "lint"],
+        &[
+            ("one lab", "lab lint chaos/pod-kill"),
+            ("a folder", "lab lint labs"),
+            ("a text", "lab lint - < lab.yaml"),
+        ],
+    ),
+    (&["lab", "abort"], &[("the only run under way", "lab abort")]),
     (&["lab", "new"], &[("a new lab", "lab new chaos/slow-disk")]),
     (
         &["lab", "replay"],

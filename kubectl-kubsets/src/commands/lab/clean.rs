@@ -43,7 +43,7 @@ pub(crate) async fn run(app: &App, family: Option<&str>, args: &Args) -> anyhow:
             Ok(done) => undone.push(done),
             // The watchdog, or the run itself, was faster.
             Err(ManageError::Run(kubsets_undo::ManageError::NoRun { .. })) => {
-                step.done("it is over");
+                step.done(if one.alive { "it is under way and changed nothing yet" } else { "it is over" });
                 continue;
             }
             Err(ManageError::Run(living @ kubsets_undo::ManageError::StillRunning { .. }))

@@ -45,14 +45,29 @@ impl Left {
         Self {
             kind: claim.kind,
             within: outer.get(&claim.run).cloned(),
-            // A label has a dot where the name has a slash.
-            lab: claim.lab.as_ref().map_or_else(|| claim.subject.clone(), |lab| lab.replacen('.', "/", 1)),
+            lab: claim.lab.as_deref().map_or_else(|| claim.subject.clone(), slashed),
             started_at: journal.started_at.clone(),
             alive: leases.iter().any(|lease| lease.is_of(&claim.run) && !lease.is_expired()),
             promoted: journal.phase == Phase::Promoted,
             changes: journal.entries().len(),
             run: claim.run.clone(),
         }
+    }
+
+    /// A run that has changed nothing yet, by its Lease; `None` where its driver is dead.
+    fn of_lease(lease: &Lease, outer: &BTreeMap<RunId, RunId>) -> Option<Self> {
+        let run: RunId = lease.run().filter(|_| !lease.is_expired())?.parse().ok()?;
+        let began = lease.object().pointer("/spec/acquireTime").and_then(|time| time.as_str());
+        Some(Self {
+            kind: lease.kind()?,
+            within: outer.get(&run).cloned(),
+            lab: lease.lab().map_or_else(|| lease.subject().unwrap_or_default().to_owned(), slashed),
+            started_at: began.unwrap_or_default().to_owned(),
+            alive: true,
+            promoted: false,
+            changes: 0,
+            run,
+        })
     }
 
     /// Whether a name on the command line means this run: its own, or that of the lab around it.
@@ -94,13 +109,15 @@ pub(super) async fn left(
     let leases = Lease::list(access, None).await?;
     let mut found: Vec<Journal> = Vec::new();
     for kind in [Kind::Canary, Kind::Lab] {
-        found.extend(journals(access, kind).await?.into_iter().filter(|one| belongs(one, family)));
+        found.extend(
+            journals(access, kind).await?.into_iter().filter(|one| belongs(one.claim.lab.as_deref(), family)),
+        );
     }
     // A release of its own keeps its promotion: the watchdog finishes it.
     found.retain(|one| one.phase != Phase::Promoted || outer.contains_key(&one.claim.run));
     let promoted = promoted(state, &outer)?.into_iter().filter(|journal| {
         let claim = &journal.claim;
-        belongs(journal, family)
+        belongs(claim.lab.as_deref(), family)
             && journal.server == access.facts().server
             && claim.namespace == access.namespace()
             && found.iter().all(|one| one.claim.run != claim.run)
@@ -113,12 +130,21 @@ pub(super) async fn left(
         })
         .collect();
     let in_cluster = found.iter().map(|journal| Left::new(journal, &leases, &outer));
-    Ok(promoted.into_iter().chain(in_cluster).collect())
+    let young = leases.iter().filter(|lease| {
+        belongs(lease.lab(), family) && found.iter().all(|journal| !lease.is_of(&journal.claim.run))
+    });
+    let young = young.filter_map(|lease| Left::of_lease(lease, &outer));
+    Ok(promoted.into_iter().chain(in_cluster).chain(young).collect())
 }
 
-/// Whether a journal is of a family's lab. Canaries of no lab are those of their own family.
-fn belongs(journal: &Journal, family: Option<&str>) -> bool {
-    let Some(lab) = &journal.claim.lab else { return family == Some(CANARY) };
+/// The name of a lab, whose label has a dot in the place of the slash.
+fn slashed(lab: &str) -> String {
+    lab.replacen('.', "/", 1)
+}
+
+/// Whether a run is of a family's lab. Canaries of no lab are those of their own family.
+fn belongs(lab: Option<&str>, family: Option<&str>) -> bool {
+    let Some(lab) = lab else { return family == Some(CANARY) };
     family.is_none_or(|family| lab.split(['/', '.']).next() == Some(family))
 }
 
@@ -243,12 +269,25 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_changed_nothing_yet_is_known_by_its_lease() {
+        let lease = |renewed: &str| {
+            let labels = serde_json::json!({"kubsets.dev/run": LAB, "kubsets.dev/lab": "chaos.pod-kill"});
+            Lease::from(serde_json::json!({
+                "metadata": {"name": "kubsets-lab-chaos.pod-kill", "labels": labels},
+                "spec": {"acquireTime": "2026-01-01T00:00:00Z", "renewTime": renewed},
+            }))
+        };
+        let now = jiff::Timestamp::now().to_string();
+        let left = Left::of_lease(&lease(&now), &BTreeMap::new()).expect("lives");
+        assert_eq!((left.lab.as_str(), left.kind, left.alive), ("chaos/pod-kill", Kind::Lab, true));
+        assert_eq!(Left::of_lease(&lease("2026-01-01T00:00:00Z"), &BTreeMap::new()), None);
+    }
+
+    #[test]
     fn a_family_has_its_own_runs_and_lab_has_all_of_labs() {
-        let journal = |claim| Journal::new(claim, "https://fake");
-        let of_lab = journal(Claim::lab(id(LAB), "chaos/pod-kill", "shop"));
-        let of_canary_lab = journal(Claim::canary(id(LAB), Some("canary.bad-errors".into()), "shop", "web"));
-        let bare = journal(Claim::canary(id(LAB), None, "shop", "web"));
-        let seen = |family| [&of_lab, &of_canary_lab, &bare].map(|journal| belongs(journal, family));
+        let seen = |family| {
+            [Some("chaos/pod-kill"), Some("canary.bad-errors"), None].map(|lab| belongs(lab, family))
+        };
         assert_eq!(seen(None), [true, true, false]);
         assert_eq!(seen(Some("chaos")), [true, false, false]);
         assert_eq!(seen(Some("canary")), [false, true, true]);
