@@ -14,7 +14,10 @@ use crate::run::{Setting, run};
 use crate::stage::Need;
 
 /// A result of a step, or the kind of error that it ends with.
-type Told = Result<Value, fn(String) -> StepError>;
+type Told = Result<Value, Make>;
+
+/// The kind of an error, as a constructor.
+type Make = fn(String) -> StepError;
 
 /// A stage that answers from a table of results by step names.
 #[derive(Default)]
@@ -182,7 +185,7 @@ async fn an_unsteady_cluster_skips_and_undoes_what_began() {
 
 #[tokio::test]
 async fn what_stops_the_steady_state_for_another_reason_keeps_its_verdict() {
-    let kinds: [(fn(String) -> StepError, Verdict, u8); 4] = [
+    let kinds: [(Make, Verdict, u8); 4] = [
         (StepError::Failed, Verdict::Skipped, 4),
         (StepError::Invalid, Verdict::Error, 2),
         (StepError::Cluster, Verdict::Error, 5),
