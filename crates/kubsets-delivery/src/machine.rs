@@ -68,14 +68,12 @@ impl<'a, S: Stage, T: TickSource> Machine<'a, S, T> {
     pub(crate) fn new(
         plan: &'a Plan,
         stage: &'a S,
+        bench: Bench,
         ticks: T,
         events: &Events,
-        cancel: &CancellationToken,
-        lock: watch::Receiver<LockState>,
-    ) -> Result<Self, StageError> {
-        let bench = Bench::new(&plan.judge, plan.spec.judge.latency_floor.0)
-            .map_err(|error| StageError::Judge(error.to_string()))?;
-        Ok(Self {
+        (cancel, lock): (&CancellationToken, watch::Receiver<LockState>),
+    ) -> Self {
+        Self {
             plan,
             stage,
             ticks,
@@ -93,7 +91,7 @@ impl<'a, S: Stage, T: TickSource> Machine<'a, S, T> {
             evidence: None,
             first_shift: None,
             step_began: None,
-        })
+        }
     }
 
     /// Runs to the end, which is the new version everywhere or the old one everywhere.

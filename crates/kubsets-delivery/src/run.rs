@@ -11,6 +11,7 @@ use kubsets_undo::{Keeper, Recorder, StateDir};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
+use crate::bench::Bench;
 use crate::driver::HttpRouteDriver;
 use crate::event::{Events, Record, RunEvent};
 use crate::machine::{Ended, Machine, Stop};
@@ -69,6 +70,9 @@ async fn execute(
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<Ended, StageError> {
+    // Whatever can be refused without the cluster comes before the Lease.
+    let bench = Bench::new(&plan.judge, plan.spec.judge.latency_floor.0)
+        .map_err(|error| StageError::Judge(error.to_string()))?;
     access.permit_namespace(&plan.namespace).await?;
     still_as_planned(access, plan).await?;
     let keeper = Keeper::begin(access, state, plan.claim(), Arc::new(events.clone())).await?;
@@ -81,7 +85,7 @@ async fn execute(
             return Err(StageError::Load(with_causes(&error)));
         }
     };
-    let machine = Machine::new(plan, &stage, load.ticks(), events, cancel, keeper.lock_state())?;
+    let machine = Machine::new(plan, &stage, bench, load.ticks(), events, (cancel, keeper.lock_state()));
     let ended = Box::pin(machine.run()).await;
     keep_report(load, plan, state, events).await;
     if ended.undo.is_ok() {
@@ -272,6 +276,18 @@ mod tests {
         // Something was changed, and taken back: not what exit code 2 means.
         assert_eq!(outcome.exit_code, 5);
         assert!(outcome.hint.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_judge_that_is_refused_leaves_no_lease() {
+        let (folder, api) = (tempfile::tempdir().unwrap(), kubsets_undo::FakeApi::default());
+        let state = StateDir::at(folder.path());
+        let mut plan = plan();
+        plan.judge.alpha = 7.0;
+        let cancel = CancellationToken::new();
+        let refused = execute(&api.access(), &plan, &state, &Events::silent(), &cancel).await;
+        assert!(matches!(refused, Err(StageError::Judge(_))), "{refused:?}");
+        assert!(api.requests().is_empty(), "{:?}", api.requests());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use kubsets_engine::{Comparison, LabEvents, Need, Setting, Stage, StepError};
 use kubsets_lab::plan::PlannedStep;
-use kubsets_lab::{Bindings, FailureEvidence, LabSource, Plan, Requirement, Values};
+use kubsets_lab::{Bindings, FailureEvidence, LabSource, Operation, Plan, Requirement, Values};
 use kubsets_undo::{LockState, RunId, StateDir};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::unbounded_channel;
@@ -18,6 +18,10 @@ struct Idle;
 impl Stage for Idle {
     async fn check(&self, _: &Requirement) -> Result<Need, StepError> {
         Ok(Need { met: true, need: String::new(), detail: String::new() })
+    }
+
+    fn lacks(&self, _: &Operation) -> Option<String> {
+        None
     }
 
     async fn begin(&self) -> Result<Option<watch::Receiver<LockState>>, StepError> {

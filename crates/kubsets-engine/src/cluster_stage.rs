@@ -10,13 +10,17 @@ mod node_port;
 mod observe;
 mod pod;
 mod release;
+#[cfg(test)]
+mod scene;
 mod wait;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kubsets_kube::{Access, ApiError, ApiErrorKind, Forward, ForwardTarget, ObjectRef, with_causes};
+use kubsets_kube::{
+    Access, ApiError, ApiErrorKind, Forward, ForwardError, ForwardTarget, ObjectRef, with_causes,
+};
 use kubsets_lab::operation::Target;
 use kubsets_lab::plan::{Plan, PlannedStep};
 use kubsets_lab::{Bindings, FailureEvidence, Operation, Requirement};
@@ -36,6 +40,8 @@ const MONITORING: &str = "kubsets-monitoring";
 const DRAIN: Duration = Duration::from_secs(2);
 /// Seconds that the watchdog stays beyond twice the longest run.
 const SPARE_SECONDS: u64 = 600;
+/// Seconds that a presenter may keep a run waiting between its steps: a day.
+const PRESENTER_SECONDS: u64 = 24 * 3600;
 
 /// A cluster in which a plan is carried out.
 pub struct ClusterStage<'a> {
@@ -52,9 +58,10 @@ pub struct ClusterStage<'a> {
     began: jiff::Timestamp,
     keeper: Mutex<Option<Keeper>>,
     loads: Mutex<BTreeMap<String, BackgroundLoad>>,
-    forwards: Mutex<BTreeMap<(String, String, u16), Forward>>,
+    forwards: Mutex<BTreeMap<(String, String, u16), Arc<Forward>>>,
     /// The canary that is the whole run.
     release: Option<kubsets_delivery::Plan>,
+    presented: bool,
 }
 
 /// What a [`ClusterStage`] is made of.
@@ -75,6 +82,8 @@ pub struct World<'a> {
     /// promotes stays. `None` for a lab, which plans its canaries when it comes to them and takes their
     /// promotions back.
     pub release: Option<kubsets_delivery::Plan>,
+    /// Whether somebody is asked before each step, so that the run can take longer than its plan.
+    pub presented: bool,
 }
 
 impl<'a> ClusterStage<'a> {
@@ -95,6 +104,7 @@ impl<'a> ClusterStage<'a> {
             loads: Mutex::default(),
             forwards: Mutex::default(),
             release: world.release,
+            presented: world.presented,
         }
     }
 
@@ -103,31 +113,56 @@ impl<'a> ClusterStage<'a> {
     }
 
     /// The address of a Service by a port forwarded to one of its pods, or the gateway's.
-    async fn address(&self, service: Option<&str>, port: Option<u16>) -> Result<String, StepError> {
+    async fn address(&self, service: Option<&str>, port: Option<u16>) -> Result<Address, StepError> {
         match service {
-            None => Ok(self.gateway.clone()),
+            None => Ok(Address { url: self.gateway.clone(), forward: None }),
             Some(service) => self.forwarded(&self.namespace, service, port.unwrap_or(80)).await,
         }
     }
 
-    async fn forwarded(&self, namespace: &str, service: &str, port: u16) -> Result<String, StepError> {
+    async fn forwarded(&self, namespace: &str, service: &str, port: u16) -> Result<Address, StepError> {
         let key = (namespace.to_owned(), service.to_owned(), port);
         let mut forwards = self.forwards.lock().await;
         if let Some(forward) = forwards.get(&key) {
-            return Ok(format!("http://{}", forward.address()));
+            return Ok(Address::of(forward));
         }
         let target = ForwardTarget::Service(service.to_owned(), port);
         let forward = Forward::start(&self.access, namespace, &target).await;
-        let forward = forward.map_err(|error| cluster(&error))?;
-        let address = format!("http://{}", forward.address());
+        let forward = Arc::new(forward.map_err(|error| no_forward(&error))?);
+        let address = Address::of(&forward);
         forwards.insert(key, forward);
         Ok(address)
+    }
+
+    /// Forgets a forward that leads nowhere: its pod is gone, and the next request chooses another one.
+    async fn forget(&self, address: &Address) {
+        let Some(stale) = &address.forward else { return };
+        self.forwards.lock().await.retain(|_, forward| !Arc::ptr_eq(forward, stale));
+    }
+}
+
+/// Where requests go. A forward is open for as long as somebody has its address.
+#[derive(Clone)]
+struct Address {
+    /// Such as `http://127.0.0.1:40001`.
+    url: String,
+    forward: Option<Arc<Forward>>,
+}
+
+impl Address {
+    fn of(forward: &Arc<Forward>) -> Self {
+        Self { url: format!("http://{}", forward.address()), forward: Some(Arc::clone(forward)) }
     }
 }
 
 impl Stage for ClusterStage<'_> {
     async fn check(&self, need: &Requirement) -> Result<Need, StepError> {
         self.need(need).await
+    }
+
+    fn lacks(&self, operation: &Operation) -> Option<String> {
+        let Operation::Fault(fault) = operation else { return None };
+        Some(no_injector(&fault.kind))
     }
 
     async fn begin(&self) -> Result<Option<watch::Receiver<LockState>>, StepError> {
@@ -146,7 +181,7 @@ impl Stage for ClusterStage<'_> {
         let targets = change::targets(self.plan, &self.namespace);
         if !targets.is_empty() {
             self.events.doing("starting the watchdog, which undoes everything when this command dies");
-            let lifetime = (self.plan.longest_seconds * 2.0) as u64 + SPARE_SECONDS;
+            let lifetime = lifetime(self.plan.longest_seconds, self.presented);
             keeper.start_watchdog(targets, lifetime).await.map_err(|error| refused(&error))?;
             keeper.wait_armed().await.map_err(|error| refused(&error))?;
         }
@@ -169,10 +204,7 @@ impl Stage for ClusterStage<'_> {
             Operation::Query(query) => self.query(query, timeout).await,
             Operation::Load(load) => self.load(step, load).await,
             Operation::Canary(spec) => self.release(step, spec).await,
-            Operation::Fault(fault) => Err(StepError::Unavailable(format!(
-                "no injector of faults of kind {} in this version",
-                fault.kind
-            ))),
+            Operation::Fault(fault) => Err(StepError::Unavailable(no_injector(&fault.kind))),
             Operation::Assert(_) => Ok(Value::Bool(true)),
             Operation::Pause(pause) => {
                 self.events.doing(pause.message.clone());
@@ -211,8 +243,34 @@ impl Progress for Teller {
     }
 }
 
+/// Seconds that the watchdog stays for a run that takes `longest` seconds at most, waiting for a presenter
+/// not counted.
+fn lifetime(longest: f64, presented: bool) -> u64 {
+    let waiting = if presented { PRESENTER_SECONDS } else { 0 };
+    (longest * 2.0) as u64 + SPARE_SECONDS + waiting
+}
+
+fn no_injector(kind: &str) -> String {
+    format!(
+        "no injector of faults of kind {kind} in this version; `kubectl kubsets lab list` names labs without one"
+    )
+}
+
 fn cluster(error: &dyn std::error::Error) -> StepError {
     StepError::Cluster(with_causes(error))
+}
+
+/// An error of the API, told apart by whether it may pass.
+fn api(error: &ApiError) -> StepError {
+    if error.is_transient() { StepError::Passing(with_causes(error)) } else { cluster(error) }
+}
+
+fn no_forward(error: &ForwardError) -> StepError {
+    match error {
+        ForwardError::Api(error) => api(error),
+        ForwardError::NoPod(_) => StepError::Passing(with_causes(error)),
+        _ => cluster(error),
+    }
 }
 
 fn permission(error: &ApiError) -> StepError {
@@ -224,9 +282,40 @@ fn permission(error: &ApiError) -> StepError {
 
 fn refused(error: &KeeperError) -> StepError {
     match error {
-        KeeperError::Outside(_) | KeeperError::Secret(_) | KeeperError::Unplanned(_) => {
-            StepError::Invalid(with_causes(error))
-        }
+        KeeperError::Outside(_)
+        | KeeperError::Secret(_)
+        | KeeperError::Unplanned(_)
+        | KeeperError::TooLarge { .. } => StepError::Invalid(with_causes(error)),
         other => StepError::Cluster(with_causes(other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::scene::Scene;
+    use super::*;
+    use kubsets_lab::operation::Fault;
+
+    #[test]
+    fn the_watchdog_outlives_a_presenter() {
+        assert_eq!(lifetime(100.0, false), 800);
+        assert_eq!(lifetime(100.0, true), 800 + 24 * 3600);
+    }
+
+    #[tokio::test]
+    async fn a_fault_without_an_injector_is_known_before_the_first_step() {
+        let scene = Scene::new();
+        let stage = scene.stage().await;
+        let fault: Fault = serde_json::from_value(serde_json::json!({
+            "kind": "network-delay", "pods": "app=web", "for": "5s"
+        }))
+        .unwrap();
+        let why = stage.lacks(&Operation::Fault(fault)).unwrap();
+        assert!(
+            why.starts_with("no injector of faults of kind network-delay") && why.contains("`kubectl"),
+            "{why}"
+        );
+        let pause = kubsets_lab::operation::Pause { message: "x".into() };
+        assert_eq!(stage.lacks(&Operation::Pause(pause)), None);
     }
 }

@@ -1,5 +1,6 @@
 //! What a run tells while it goes on. Nothing here prints: subscribers do.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use kubsets_kube::ObjectRef;
@@ -159,12 +160,14 @@ pub struct LabRecord {
 pub struct LabEvents {
     sender: UnboundedSender<LabRecord>,
     start: Instant,
+    /// What was told last in the step that is under way.
+    doing: Arc<Mutex<Option<String>>>,
 }
 
 impl LabEvents {
     /// Events for a listener.
     pub fn new(sender: UnboundedSender<LabRecord>) -> Self {
-        Self { sender, start: Instant::now() }
+        Self { sender, start: Instant::now(), doing: Arc::default() }
     }
 
     /// Seconds since the run began.
@@ -174,9 +177,23 @@ impl LabEvents {
 
     /// Tells an event.
     pub fn emit(&self, event: LabEvent) {
+        match &event {
+            LabEvent::Doing { what } => self.note(Some(what.clone())),
+            LabEvent::StepBegan { .. } => self.note(None),
+            _ => {}
+        }
         let at = jiff::Timestamp::now().to_string();
         // A listener that has gone must not stop a run.
         let _ = self.sender.send(LabRecord { at, seconds: self.seconds(), event });
+    }
+
+    fn note(&self, what: Option<String>) {
+        *self.doing.lock().unwrap_or_else(PoisonError::into_inner) = what;
+    }
+
+    /// What was told last to be done or waited for in the step that is under way.
+    pub fn last_doing(&self) -> Option<String> {
+        self.doing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Tells what is being done.

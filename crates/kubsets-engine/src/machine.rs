@@ -7,8 +7,8 @@ mod judge;
 
 use std::time::Duration;
 
-use kubsets_lab::plan::{Plan, PlannedStep};
-use kubsets_lab::{Bindings, Condition, Operation};
+use kubsets_lab::plan::{Plan, PlannedStep, awaited};
+use kubsets_lab::{Bindings, Condition, Operation, Scope};
 use kubsets_undo::LockState;
 use serde_json::{Map, Value};
 use tokio::sync::watch;
@@ -49,7 +49,7 @@ impl Stop {
             StepError::Inconclusive(_) => Self::new(Verdict::Inconclusive, exit::INCONCLUSIVE, reason),
             StepError::Unavailable(_) => Self::new(Verdict::Skipped, exit::SKIPPED, reason),
             StepError::Invalid(_) => Self::new(Verdict::Error, exit::INVALID, reason),
-            StepError::Cluster(_) => Self::new(Verdict::Error, exit::CLUSTER, reason),
+            StepError::Cluster(_) | StepError::Passing(_) => Self::new(Verdict::Error, exit::CLUSTER, reason),
             StepError::Timeout(_) => Self::new(Verdict::Error, exit::TIMEOUT, reason),
             StepError::Aborted(_) => Self::new(Verdict::Aborted, exit::INTERRUPTED, reason),
         }
@@ -120,10 +120,15 @@ impl<'a, S: Stage> Machine<'a, S> {
         let undo = self.undo(&mut stop).await;
         // The Lease was given back with the undo.
         self.lock = None;
-        if stop.verdict == Verdict::Pass
+        if matches!(stop.verdict, Verdict::Pass | Verdict::Fail)
             && let Err(unsteady) = self.steady(When::After).await
         {
-            stop = unsteady;
+            if stop.verdict == Verdict::Pass {
+                stop = unsteady;
+            } else {
+                let title = "after the undo".to_owned();
+                self.events.emit(LabEvent::Evidence { title, text: unsteady.reason });
+            }
         }
         self.ended(stop, undo)
     }
@@ -145,7 +150,10 @@ impl<'a, S: Stage> Machine<'a, S> {
 
     /// Needs and steady state; nothing is changed yet.
     async fn preflight(&mut self) -> Result<(), Stop> {
-        let mut missing = Vec::new();
+        let steps = self.plan.steady_state.iter().chain(&self.plan.steps);
+        let mut missing: Vec<String> = steps
+            .filter_map(|step| Some(format!("{}: {}", step.name, self.stage.lacks(&step.operation)?)))
+            .collect();
         for requirement in &self.plan.requires {
             let stage = self.stage;
             let need = stage.check(requirement).await.map_err(|error| Stop::of(&error, "preflight"))?;
@@ -184,11 +192,7 @@ impl<'a, S: Stage> Machine<'a, S> {
     }
 
     async fn forward(&mut self) -> Result<(), Stop> {
-        self.steady(When::Before).await.map_err(|stop| Stop {
-            verdict: Verdict::Skipped,
-            exit_code: exit::SKIPPED,
-            reason: format!("the cluster is not steady, nothing was tried: {}", stop.reason),
-        })?;
+        self.steady(When::Before).await.map_err(unsteady)?;
         for step in &self.plan.steps {
             self.step(step).await?;
         }
@@ -266,24 +270,20 @@ impl<'a, S: Stage> Machine<'a, S> {
             question: step.question.clone(),
             timeout_seconds: step.timeout.0.as_secs_f64(),
         });
-        let done = match self.perform(step).await {
-            Ok(result) => match self.that(step, &result) {
-                Ok(Some(checked)) if !checked.held => {
-                    let that = step.that.as_deref().unwrap_or_default();
-                    let reason = format!("{that} is not so: {}", checked.seen);
-                    Err((Stop::of(&StepError::Failed(reason), &step.name), result))
-                }
-                Ok(_) => Ok(result),
-                Err(error) => Err((Stop::of(&error, &step.name), result)),
-            },
+        let (result, done) = match self.perform(step).await {
+            Ok(result) => {
+                let done = self.judged(step, &result);
+                (result, done)
+            }
             Err(stop) => {
-                Err((Stop { reason: format!("{}: {}", step.name, stop.reason), ..stop }, Value::Null))
+                (Value::Null, Err(Stop { reason: format!("{}: {}", step.name, stop.reason), ..stop }))
             }
         };
-        let (status, message, result) = match &done {
-            Ok(result) => (StepStatus::Passed, summary(result), result.clone()),
-            Err((stop, result)) => (StepStatus::Failed, stop.reason.clone(), result.clone()),
+        let (status, message) = match &done {
+            Ok(()) => (StepStatus::Passed, summary(&result)),
+            Err(stop) => (StepStatus::Failed, stop.reason.clone()),
         };
+        self.bind_awaited(step, &result);
         let result = bounded(result, LARGEST_RESULT);
         let seconds = began.elapsed().as_secs_f64();
         let report = &mut self.steps[step.index];
@@ -295,16 +295,37 @@ impl<'a, S: Stage> Machine<'a, S> {
         {
             self.bindings.set(name, result.clone());
         }
-        if let Operation::Wait(Condition::Finished(load)) = &step.operation
-            && let Some(name) =
-                self.plan.steps.iter().find(|one| one.name == *load).and_then(|one| one.bind.as_ref())
-        {
-            // A load in the background has its result only now.
-            self.bindings.set(name, result.clone());
-        }
         let result = redacted(result);
         self.events.emit(LabEvent::StepEnded { step: step.index + 1, status, seconds, message, result });
-        done.map(|_| ()).map_err(|(stop, _)| stop)
+        done
+    }
+
+    /// Whether a step's own expression holds for its result.
+    fn judged(&self, step: &PlannedStep, result: &Value) -> Result<(), Stop> {
+        match self.that(step, result) {
+            Ok(Some(checked)) if !checked.held => {
+                let that = step.that.as_deref().unwrap_or_default();
+                let reason = format!("{that} is not so: {}", checked.seen);
+                Err(Stop::of(&StepError::Failed(reason), &step.name))
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(Stop::of(&error, &step.name)),
+        }
+    }
+
+    /// A load in the background has its result only when a wait has seen its end.
+    fn bind_awaited(&mut self, step: &PlannedStep, result: &Value) {
+        let Operation::Wait(condition) = &step.operation else { return };
+        for load in awaited(condition) {
+            let report = match condition {
+                Condition::Finished(_) => Some(result).filter(|result| !result.is_null()),
+                _ => result.get("finished").and_then(|all| all.get(load)),
+            };
+            let started = self.plan.steps.iter().find(|one| one.name == load);
+            if let (Some(name), Some(report)) = (started.and_then(|one| one.bind.as_ref()), report) {
+                self.bindings.set(name, bounded(report.clone(), LARGEST_RESULT));
+            }
+        }
     }
 
     /// Does a step or a probe within its time, unless the user or another terminal ends the run.
@@ -338,9 +359,7 @@ impl<'a, S: Stage> Machine<'a, S> {
             why = lost(lock) => Err(why),
             done = tokio::time::timeout(limit, stage.perform(step, &self.bindings)) => match done {
                 Ok(result) => result.map_err(|error| Stop::of(&error, "")),
-                Err(_) => {
-                    Err(Stop::of(&StepError::Timeout(format!("no end within {}", step.timeout)), ""))
-                }
+                Err(_) => Err(Stop::of(&no_end(step, &self.events), "")),
             },
         }
     }
@@ -358,7 +377,8 @@ impl<'a, S: Stage> Machine<'a, S> {
 
     fn that(&self, step: &PlannedStep, result: &Value) -> Result<Option<Checked>, StepError> {
         let Some(that) = &step.that else { return Ok(None) };
-        check(&step.name, that, &self.bindings.with("result", result.clone())).map(Some)
+        let scope = Scope { outer: &self.bindings, name: "result", value: result };
+        check(&step.name, that, &scope).map(Some)
     }
 
     async fn undo(&mut self, stop: &mut Stop) -> Option<UndoReport> {
@@ -376,6 +396,24 @@ impl<'a, S: Stage> Machine<'a, S> {
             }
         }
     }
+}
+
+/// A step took longer than its time; with what was seen of it last.
+fn no_end(step: &PlannedStep, events: &LabEvents) -> StepError {
+    let last = events.last_doing().map(|what| format!("; last seen: {what}")).unwrap_or_default();
+    StepError::Timeout(format!("no end within {}{last}", step.timeout))
+}
+
+/// A steady state that is not there is no verdict on the lab. Other reasons to stop stay what they are.
+fn unsteady(stop: Stop) -> Stop {
+    if stop.verdict != Verdict::Fail {
+        return stop;
+    }
+    let reason = format!(
+        "the cluster is not steady, nothing was tried: {}; `kubectl kubsets status` shows its state",
+        stop.reason
+    );
+    Stop::new(Verdict::Skipped, exit::SKIPPED, reason)
 }
 
 fn aborted() -> Stop {

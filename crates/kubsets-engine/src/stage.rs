@@ -1,7 +1,7 @@
 //! What the machine needs from the world: one trait, played by a cluster or by a fake.
 
 use kubsets_lab::plan::PlannedStep;
-use kubsets_lab::{Bindings, FailureEvidence, Requirement};
+use kubsets_lab::{Bindings, FailureEvidence, Operation, Requirement};
 use kubsets_undo::LockState;
 use serde_json::Value;
 use thiserror::Error;
@@ -41,6 +41,9 @@ pub enum StepError {
     /// Somebody ended the step: the lab is aborted.
     #[error("{0}")]
     Aborted(String),
+    /// The cluster did not answer this time; another try can help, and a wait makes it.
+    #[error("{0}")]
+    Passing(String),
     /// The operation took longer than its timeout.
     #[error("{0}")]
     Timeout(String),
@@ -50,6 +53,10 @@ pub enum StepError {
 pub trait Stage: Sync {
     /// Looks whether a need is met. Changes nothing.
     fn check(&self, need: &Requirement) -> impl Future<Output = Result<Need, StepError>> + Send;
+
+    /// Why an operation can never be done here, with the command that helps; `None` when it can. The lab is
+    /// skipped then before anything is changed.
+    fn lacks(&self, operation: &Operation) -> Option<String>;
 
     /// Takes the Lease, opens the journal, makes the namespace, arms the watchdog. `None` where nothing
     /// needs the Lease.

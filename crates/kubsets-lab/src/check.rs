@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::LabError;
-use crate::expression::{Bindings, Expression, ExpressionError};
+use crate::expression::{Expression, ExpressionError, Lookup};
 use crate::model::Expectation;
 
 /// An expectation and what was seen.
@@ -23,11 +23,11 @@ impl Expectation {
     ///
     /// # Errors
     /// [`LabError::Expression`] when it cannot be calculated: the lab is wrong then, nothing failed.
-    pub fn check(&self, bindings: &Bindings) -> Result<Checked, LabError> {
+    pub fn check(&self, names: &impl Lookup) -> Result<Checked, LabError> {
         let wrong = |source: ExpressionError| LabError::Expression { expression: self.that.clone(), source };
         let expression = Expression::compile(&self.that).map_err(wrong)?;
-        let held = expression.holds(bindings).map_err(wrong)?;
-        let seen: Vec<String> = expression.seen(bindings).iter().map(ToString::to_string).collect();
+        let held = expression.holds(names).map_err(wrong)?;
+        let seen: Vec<String> = expression.seen(names).iter().map(ToString::to_string).collect();
         Ok(Checked { expected: self.name.clone(), seen: seen.join(", "), held })
     }
 }
@@ -37,6 +37,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::Bindings;
 
     #[test]
     fn expectations_tell_what_was_seen() {

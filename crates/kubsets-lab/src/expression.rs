@@ -17,10 +17,12 @@ use thiserror::Error;
 mod arithmetic;
 mod function;
 mod reference;
+mod seen;
 mod value;
 
 pub use function::FUNCTIONS;
 use reference::{Reference, Survey};
+pub use seen::Seen;
 
 /// Characters that an expression may have.
 pub const LONGEST: usize = 2_000;
@@ -92,14 +94,6 @@ impl Bindings {
         self.0.insert(name.to_owned(), value);
     }
 
-    /// A copy with one more name.
-    #[must_use]
-    pub fn with(&self, name: &str, value: Value) -> Self {
-        let mut copy = self.clone();
-        copy.set(name, value);
-        copy
-    }
-
     /// The value of a name.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
@@ -111,30 +105,32 @@ impl Bindings {
     }
 }
 
-/// A value that an expression looked at.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Seen {
-    /// Where it came from, such as `release.secondsInStep`.
-    pub path: String,
-    /// The value; absent when there is none.
-    pub value: Option<Value>,
+/// Where expressions find the value of a name.
+pub trait Lookup {
+    /// The value of a name; `None` when it is not bound.
+    fn look_up(&self, name: &str) -> Option<&Value>;
 }
 
-impl fmt::Display for Seen {
-    /// `release.secondsInStep was 7.2`; long values are shortened.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.value {
-            None => write!(f, "{} was absent", self.path),
-            Some(Value::Array(items)) if items.len() > 3 => {
-                write!(f, "{} was a list of {}", self.path, items.len())
-            }
-            Some(value) => {
-                let text = value.to_string();
-                let short: String = text.chars().take(80).collect();
-                let dots = if short.len() < text.len() { "…" } else { "" };
-                write!(f, "{} was {short}{dots}", self.path)
-            }
-        }
+impl Lookup for Bindings {
+    fn look_up(&self, name: &str) -> Option<&Value> {
+        self.get(name)
+    }
+}
+
+/// Bindings with one more name before them, borrowed: nothing is copied for a single look.
+#[derive(Debug, Clone, Copy)]
+pub struct Scope<'a> {
+    /// What stands behind the name.
+    pub outer: &'a Bindings,
+    /// The name.
+    pub name: &'a str,
+    /// Its value.
+    pub value: &'a Value,
+}
+
+impl Lookup for Scope<'_> {
+    fn look_up(&self, name: &str) -> Option<&Value> {
+        if name == self.name { Some(self.value) } else { self.outer.get(name) }
     }
 }
 
@@ -196,8 +192,8 @@ impl Expression {
     ///
     /// # Errors
     /// [`ExpressionError`] when it has none: a missing field, a wrong type, a division by zero.
-    pub fn evaluate(&self, bindings: &Bindings) -> Result<Value, ExpressionError> {
-        let context = self.context(bindings)?;
+    pub fn evaluate(&self, names: &impl Lookup) -> Result<Value, ExpressionError> {
+        let context = self.context(names)?;
         let value = CelValue::resolve(&self.tree, &context).map_err(|error| explain(&error))?;
         value::to_json(&value).ok_or_else(|| {
             ExpressionError::Evaluation(format!("the value is a {}, which JSON cannot hold", value.type_of()))
@@ -208,29 +204,32 @@ impl Expression {
     ///
     /// # Errors
     /// [`ExpressionError::NoTruth`] when the value is neither true nor false, else as [`Self::evaluate`].
-    pub fn holds(&self, bindings: &Bindings) -> Result<bool, ExpressionError> {
-        match self.evaluate(bindings)? {
+    pub fn holds(&self, names: &impl Lookup) -> Result<bool, ExpressionError> {
+        match self.evaluate(names)? {
             Value::Bool(held) => Ok(held),
             other => Err(ExpressionError::NoTruth { found: other.to_string() }),
         }
     }
 
-    /// The values that it looks at, for a report.
-    pub fn seen(&self, bindings: &Bindings) -> Vec<Seen> {
-        let Ok(context) = self.context(bindings) else { return Vec::new() };
+    /// The values that it looks at, for a report. Of a path and a longer one that begins with it, such as
+    /// `release.undo` and `release.undo.apiMs`, only the longer one is told.
+    pub fn seen(&self, names: &impl Lookup) -> Vec<Seen> {
+        let Ok(context) = self.context(names) else { return Vec::new() };
         let look = |reference: &Reference| Seen {
             path: reference.path.clone(),
             value: CelValue::resolve(&reference.tree, &context).ok().and_then(|value| value::to_json(&value)),
         };
-        self.survey.references.iter().map(look).collect()
+        let all = &self.survey.references;
+        let leaves = all.iter().filter(|one| !all.iter().any(|other| other.is_below(one)));
+        leaves.map(look).collect()
     }
 
     /// The functions, and the values of the names that are used.
-    fn context(&self, bindings: &Bindings) -> Result<Context<'static, 'static>, ExpressionError> {
+    fn context(&self, names: &impl Lookup) -> Result<Context<'static, 'static>, ExpressionError> {
         let mut context = Context::default();
         function::install(&mut context);
         for name in &self.survey.names {
-            let value = bindings.get(name).ok_or_else(|| ExpressionError::Unbound { name: name.clone() })?;
+            let value = names.look_up(name).ok_or_else(|| ExpressionError::Unbound { name: name.clone() })?;
             context.add_variable_from_value(name.as_str(), value::from_json(value));
         }
         Ok(context)

@@ -23,7 +23,7 @@ pub mod variants;
 
 pub use check::Checked;
 pub use error::{LabError, Place};
-pub use expression::{Bindings, Expression, ExpressionError, Seen};
+pub use expression::{Bindings, Expression, ExpressionError, Lookup, Scope, Seen};
 pub use lint::{Finding, Severity, lint, lint_text};
 pub use model::{
     Component, Expectation, FailureEvidence, Lab, Metadata, Param, ParamKind, Requirement, Spec, Step,

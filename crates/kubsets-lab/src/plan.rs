@@ -272,7 +272,7 @@ impl Planner<'_> {
 }
 
 /// Names of the loads that a condition waits for, wherever they stand in it.
-pub(crate) fn awaited(condition: &Condition) -> Vec<&str> {
+pub fn awaited(condition: &Condition) -> Vec<&str> {
     match condition {
         Condition::Finished(name) => vec![name],
         Condition::All(inner) | Condition::Any(inner) => inner.iter().flat_map(awaited).collect(),

@@ -1,5 +1,7 @@
 //! One entry of a journal: how to undo one action.
 
+use std::collections::BTreeSet;
+
 use kubsets_kube::ObjectRef;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -7,6 +9,9 @@ use serde_json::Value;
 use crate::canonical::hash;
 use crate::manifest::manifest_of;
 use crate::object::reference;
+
+/// Fields of a manifest that are not content of their own.
+const NO_CONTENT: [&str; 4] = ["apiVersion", "kind", "metadata", "status"];
 
 /// How to undo one action.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,6 +59,16 @@ impl Entry {
         Self::Restore { object, pointer: pointer.to_owned(), original, hash }
     }
 
+    /// Entries that bring back what an apply of `wanted` may change in `current`: the content that either
+    /// has, as an apply takes away what an earlier one of ours had set, and each of their labels and
+    /// annotations for itself, as controllers keep notes of their own among these.
+    pub fn restore_applied(object: &ObjectRef, wanted: &Value, current: &Value) -> Vec<Self> {
+        let before = manifest_of(current);
+        let pointers: BTreeSet<String> =
+            [wanted, &before].into_iter().flat_map(|one| content(one).chain(notes(one))).collect();
+        pointers.iter().map(|pointer| Self::restore(object.clone(), pointer, current)).collect()
+    }
+
     /// An entry that makes `current` again.
     pub fn recreate(current: &Value) -> Self {
         let manifest = manifest_of(current);
@@ -84,6 +99,20 @@ impl Entry {
     }
 }
 
+/// Pointers to the fields of a manifest that are content.
+fn content(manifest: &Value) -> impl Iterator<Item = String> {
+    let fields = manifest.as_object().into_iter().flatten().map(|(name, _)| name);
+    fields.filter(|name| !NO_CONTENT.contains(&name.as_str())).map(|name| format!("/{name}"))
+}
+
+/// Pointers to the labels and annotations of a manifest.
+fn notes(manifest: &Value) -> impl Iterator<Item = String> {
+    ["labels", "annotations"].into_iter().flat_map(|kind| {
+        let all = manifest["metadata"][kind].as_object().into_iter().flatten();
+        all.map(move |(key, _)| format!("/metadata/{kind}/{}", key.replace('~', "~0").replace('/', "~1")))
+    })
+}
+
 /// What an undo does to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -105,4 +134,39 @@ pub struct Target {
     pub object: ObjectRef,
     /// What its undo does.
     pub remedy: Remedy,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_apply_is_undone_down_to_each_label_and_annotation() {
+        let object = ObjectRef::namespaced("apps/v1", "Deployment", "shop", "web");
+        let before = json!({"apiVersion": "apps/v1", "kind": "Deployment", "status": {"replicas": 1},
+            "metadata": {"name": "web", "uid": "u", "labels": {"app": "web"},
+                         "annotations": {"deployment.kubernetes.io/revision": "3"}},
+            "spec": {"replicas": 1}});
+        let wanted = json!({"apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "web", "labels": {"app": "x"}, "annotations": {"shop/team": "a"}},
+            "spec": {"replicas": 2}});
+        let expected = [
+            Entry::restore(object.clone(), "/metadata/annotations/shop~1team", &json!({})),
+            Entry::restore(object.clone(), "/metadata/labels/app", &before),
+            Entry::restore(object.clone(), "/spec", &before),
+        ];
+        assert_eq!(Entry::restore_applied(&object, &wanted, &before), expected);
+    }
+
+    #[test]
+    fn an_apply_may_take_away_what_it_does_not_name() {
+        let object = ObjectRef::namespaced("v1", "ConfigMap", "shop", "settings");
+        let before = json!({"kind": "ConfigMap", "metadata": {"labels": {"app": "web"}}, "data": {"a": "1"}});
+        let entries =
+            Entry::restore_applied(&object, &json!({"kind": "ConfigMap", "immutable": true}), &before);
+        let expected = ["/data", "/immutable", "/metadata/labels/app"];
+        let expected = expected.map(|pointer| Entry::restore(object.clone(), pointer, &before));
+        assert_eq!(entries, expected);
+    }
 }

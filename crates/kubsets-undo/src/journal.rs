@@ -83,6 +83,11 @@ impl Journal {
         self.entries.iter().rev()
     }
 
+    /// Whether the run makes this object, or has asked to.
+    pub fn makes(&self, object: &ObjectRef) -> bool {
+        self.entries.iter().any(|entry| matches!(entry, Entry::Delete { object: made } if made == object))
+    }
+
     /// The hash of an object's manifest before the run, if the run deletes the object.
     pub(crate) fn recreated(&self, object: &ObjectRef) -> Option<&str> {
         self.entries.iter().find_map(|entry| match entry {
@@ -114,8 +119,16 @@ impl Journal {
 
     /// The data of its `ConfigMap`.
     pub(crate) fn data(&self) -> Value {
-        let text = serde_json::to_string(self).expect("a journal is plain data");
-        json!({JOURNAL_KEY: text})
+        json!({JOURNAL_KEY: self.text()})
+    }
+
+    /// Bytes of the journal in its `ConfigMap`.
+    pub(crate) fn size(&self) -> usize {
+        self.text().len()
+    }
+
+    fn text(&self) -> String {
+        serde_json::to_string(self).expect("a journal is plain data")
     }
 
     /// Reads the journal from its `ConfigMap`; `None` when it holds none.
@@ -264,8 +277,10 @@ mod tests {
         journal.add(Entry::restore(deployment(), "/spec", &found("new", 1)));
         journal.add(Entry::recreate(&found("new", 1)));
         assert_eq!(journal.entries().len(), 2);
+        assert!(!journal.makes(&deployment()));
         journal.add(Entry::delete(deployment()));
         assert_eq!(journal.entries().len(), 3);
+        assert!(journal.makes(&deployment()));
     }
 
     #[test]

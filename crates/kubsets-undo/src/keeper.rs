@@ -30,6 +30,8 @@ pub use error::KeeperError;
 
 /// Time for the watchdog to say that it is there.
 const ARMED: Duration = Duration::from_mins(1);
+/// Bytes of a journal in the cluster: a `ConfigMap` holds 1 MiB, its labels and other metadata included.
+const LARGEST: usize = 1_000_000;
 
 /// Keeps what a run needs to be undone.
 pub struct Keeper {
@@ -81,6 +83,11 @@ impl Keeper {
     /// The journal as it is now.
     pub async fn journal(&self) -> Journal {
         self.book.lock().await.journal.clone()
+    }
+
+    /// Whether the run has made this object, by the journal: labels can be copied or be set by an apply.
+    pub async fn has_made(&self, object: &ObjectRef) -> bool {
+        self.book.lock().await.journal.makes(object)
     }
 
     /// Writes how to undo what the caller is going to do, to disk and then to the cluster.
@@ -213,11 +220,17 @@ impl Keeper {
         entries: impl IntoIterator<Item = Entry>,
     ) -> Result<(), KeeperError> {
         self.still_held()?;
+        let mut journal = book.journal.clone();
         for entry in entries {
             self.check(book, &entry)?;
-            book.journal.add(entry);
+            journal.add(entry);
         }
-        book.journal.phase = phase;
+        journal.phase = phase;
+        let bytes = journal.size();
+        if bytes > LARGEST {
+            return Err(KeeperError::TooLarge { bytes, limit: LARGEST });
+        }
+        book.journal = journal;
         // From here on the undo of something that may not happen is on record, which does no harm.
         self.state.write(&self.claim.run, JOURNAL_FILE, &book.journal)?;
         if book.uid.is_some() {

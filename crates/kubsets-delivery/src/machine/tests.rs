@@ -121,10 +121,14 @@ fn spec() -> CanarySpec {
     spec
 }
 
+fn bench(plan: &Plan) -> Bench {
+    Bench::new(&plan.judge, plan.spec.judge.latency_floor.0).unwrap()
+}
+
 async fn run(spec: CanarySpec, stage: &FakeStage, ticks: FakeTicks, cancel: &CancellationToken) -> Ended {
     let plan = plan_for(spec).unwrap();
     let (_keep, lock) = watch::channel(LockState::Held);
-    let machine = Machine::new(&plan, stage, ticks, &Events::silent(), cancel, lock).unwrap();
+    let machine = Machine::new(&plan, stage, bench(&plan), ticks, &Events::silent(), (cancel, lock));
     machine.run().await
 }
 
@@ -231,8 +235,14 @@ async fn who_lost_the_lease_touches_nothing_more() {
     let ticks = FakeTicks::new(&stage, None);
     let plan = plan_for(spec()).unwrap();
     let (sender, lock) = watch::channel(LockState::Held);
-    let machine =
-        Machine::new(&plan, &stage, ticks, &Events::silent(), &CancellationToken::new(), lock).unwrap();
+    let machine = Machine::new(
+        &plan,
+        &stage,
+        bench(&plan),
+        ticks,
+        &Events::silent(),
+        (&CancellationToken::new(), lock),
+    );
     sender.send(LockState::Lost("kubsets-watchdog has taken the lease over".into())).unwrap();
     let ended = machine.run().await;
     assert!(ended.undo.is_err());

@@ -11,20 +11,26 @@ use kubsets_lab::operation::{Apply, Delete, Patch, Scale, Target};
 use kubsets_lab::plan::Plan;
 use kubsets_undo::{Entry, Remedy, object};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::{ClusterStage, cluster, pod, refused};
 use crate::stage::StepError;
 
-/// Fields of a manifest that are not content of their own.
-const NO_CONTENT: [&str; 4] = ["apiVersion", "kind", "metadata", "status"];
 /// Annotation by which a restart changes a pod template.
 const RESTARTED: &str = "kubsets.dev/restarted-at";
 
 impl ClusterStage<'_> {
-    pub(super) async fn record(&self, entry: Entry) -> Result<(), StepError> {
+    pub(super) async fn record(&self, entries: impl IntoIterator<Item = Entry>) -> Result<(), StepError> {
         let keeper = self.keeper.lock().await;
         let keeper = keeper.as_ref().ok_or_else(|| StepError::Cluster("the journal is closed".into()))?;
-        keeper.record([entry]).await.map_err(|error| refused(&error))
+        keeper.record(entries).await.map_err(|error| refused(&error))
+    }
+
+    async fn has_made(&self, target: &ObjectRef) -> bool {
+        match self.keeper.lock().await.as_ref() {
+            Some(keeper) => keeper.has_made(target).await,
+            None => false,
+        }
     }
 
     async fn read(&self, target: &ObjectRef) -> Result<Option<Value>, StepError> {
@@ -40,18 +46,20 @@ impl ClusterStage<'_> {
 
     /// Makes or changes objects; waits until workloads run and Jobs have succeeded if asked.
     pub(super) async fn apply(&self, apply: &Apply, timeout: Duration) -> Result<Value, StepError> {
+        let deadline = Instant::now() + timeout;
         let mut applied = Vec::with_capacity(apply.objects.len());
         for manifest in &apply.objects {
-            let manifest = self.ours(manifest);
+            let mut manifest = manifest.clone();
+            manifest["metadata"]["namespace"] = self.namespace.clone().into();
             let target = object::reference(&manifest);
             let before = self.read(&target).await?;
             match &before {
-                None => self.record(Entry::delete(target.clone())).await?,
-                Some(before) => {
-                    for field in content(&manifest) {
-                        self.record(Entry::restore(target.clone(), &format!("/{field}"), before)).await?;
-                    }
-                }
+                None => self.record([Entry::delete(target.clone())]).await?,
+                Some(before) => self.record(Entry::restore_applied(&target, &manifest, before)).await?,
+            }
+            // What was there before the run is not its own, and gets no mark that says so.
+            if self.has_made(&target).await {
+                self.mark(&mut manifest);
             }
             object::apply(&self.access, &manifest).await.map_err(|error| cluster(&error))?;
             self.events.object(if before.is_none() { "created" } else { "changed" }, &target);
@@ -59,21 +67,20 @@ impl ClusterStage<'_> {
         }
         if apply.ready {
             for target in &applied {
-                self.wait_until_ready(target, timeout).await?;
+                // One time for all of them: the last ones have what the first ones left.
+                let left = deadline.saturating_duration_since(Instant::now());
+                self.wait_until_ready(target, left).await?;
             }
         }
         let names: Vec<String> = applied.iter().map(ToString::to_string).collect();
         Ok(json!({"objects": names, "summary": names.join(", ")}))
     }
 
-    /// The manifest in the lab's namespace, marked as made by this run.
-    fn ours(&self, manifest: &Value) -> Value {
-        let mut manifest = manifest.clone();
-        manifest["metadata"]["namespace"] = self.namespace.clone().into();
+    /// Marks a manifest as made by this run.
+    fn mark(&self, manifest: &mut Value) {
         for (name, value) in kubsets_undo::run_labels(&self.run, Some(&self.plan.lab), "subject") {
             manifest["metadata"]["labels"][name] = value.into();
         }
-        manifest
     }
 
     async fn wait_until_ready(&self, target: &ObjectRef, timeout: Duration) -> Result<(), StepError> {
@@ -107,9 +114,8 @@ impl ClusterStage<'_> {
     pub(super) async fn patch(&self, patch: &Patch) -> Result<Value, StepError> {
         let target = self.object(&patch.object);
         let before = self.read_existing(&target).await?;
-        for pointer in pointers(&patch.merge) {
-            self.record(Entry::restore(target.clone(), &pointer, &before)).await?;
-        }
+        let pointers = pointers(&patch.merge);
+        self.record(pointers.iter().map(|pointer| Entry::restore(target.clone(), pointer, &before))).await?;
         object::patch(&self.access, &target, &patch.merge).await.map_err(|error| cluster(&error))?;
         self.events.object("changed", &target);
         Ok(json!({"object": target.to_string(), "summary": target.to_string()}))
@@ -133,9 +139,8 @@ impl ClusterStage<'_> {
         let target = self.object(target);
         let before = self.read_existing(&target).await?;
         // What this run made itself is not made again.
-        let made_here = object::label(&before, kubsets_undo::RUN_LABEL) == Some(self.run.as_str());
-        if !made_here {
-            self.record(Entry::recreate(&before)).await?;
+        if !self.has_made(&target).await {
+            self.record([Entry::recreate(&before)]).await?;
         }
         self.remove(&target, delete).await.map_err(|error| cluster(&error))?;
         object::wait_gone(&self.access, &target, timeout)
@@ -182,7 +187,7 @@ impl ClusterStage<'_> {
     pub(super) async fn scale(&self, scale: &Scale, timeout: Duration) -> Result<Value, StepError> {
         let target = self.object(&scale.object);
         let before = self.read_existing(&target).await?;
-        self.record(Entry::restore(target.clone(), "/spec/replicas", &before)).await?;
+        self.record([Entry::restore(target.clone(), "/spec/replicas", &before)]).await?;
         let change = json!({"spec": {"replicas": scale.replicas}});
         object::patch(&self.access, &target, &change).await.map_err(|error| cluster(&error))?;
         self.events.object("changed", &target);
@@ -199,12 +204,12 @@ impl ClusterStage<'_> {
     pub(super) async fn restart(&self, target: &Target, timeout: Duration) -> Result<Value, StepError> {
         let target = self.object(target);
         let before = self.read_existing(&target).await?;
-        self.record(Entry::restore(target.clone(), "/spec/template", &before)).await?;
+        self.record([Entry::restore(target.clone(), "/spec/template", &before)]).await?;
         let now = jiff::Timestamp::now().to_string();
         let change = json!({"spec": {"template": {"metadata": {"annotations": {RESTARTED: now}}}}});
         object::patch(&self.access, &target, &change).await.map_err(|error| cluster(&error))?;
         self.events.object("changed", &target);
-        let began = tokio::time::Instant::now();
+        let began = Instant::now();
         self.rolled_out(&target, timeout).await?;
         let seconds = began.elapsed().as_secs_f64();
         Ok(json!({"seconds": seconds, "summary": format!("runs again after {seconds:.1} s")}))
@@ -275,12 +280,6 @@ fn not_there(error: &WaitError) -> StepError {
     }
 }
 
-/// Top-level fields of a manifest that an apply changes.
-fn content(manifest: &Value) -> Vec<String> {
-    let fields = manifest.as_object().into_iter().flatten();
-    fields.map(|(name, _)| name.clone()).filter(|name| !NO_CONTENT.contains(&name.as_str())).collect()
-}
-
 /// What a merge patch touches: its top-level fields, of the metadata one level deeper.
 fn pointers(merge: &Value) -> Vec<String> {
     let fields = merge.as_object().into_iter().flatten();
@@ -293,35 +292,4 @@ fn pointers(merge: &Value) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_watchdog_of_a_lab_may_take_a_promotion_back() {
-        let lab = "\
-apiVersion: kubsets.dev/v1alpha1
-kind: Lab
-metadata: {name: x, family: canary, level: 1, minutes: 1}
-spec:
-  question: Does it hold?
-  steps:
-    - {name: release, as: release, canary: {deployment: web, env: {APP_VERSION: \"2\"}, steps: [100%]}}
-  expect:
-    - {name: promoted, that: release.verdict == 'promoted'}
-";
-        let source = kubsets_lab::LabSource { lab_yaml: lab.to_owned(), ..Default::default() };
-        let plan = Plan::new(&source, &kubsets_lab::Values::new()).unwrap();
-        assert!(is_in(&plan));
-        let object = ObjectRef::namespaced("apps/v1", "Deployment", "shop", "web");
-        assert_eq!(targets(&plan, "shop"), [kubsets_undo::Target { object, remedy: Remedy::Restore }]);
-    }
-
-    #[test]
-    fn a_patch_restores_what_it_touches_and_no_more() {
-        let merge = json!({"metadata": {"annotations": {"a": "b"}}, "spec": {"x": 1}});
-        assert_eq!(pointers(&merge), ["/metadata/annotations", "/spec"]);
-        let manifest =
-            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}, "data": {}, "immutable": true});
-        assert_eq!(content(&manifest), ["data", "immutable"]);
-    }
-}
+mod tests;

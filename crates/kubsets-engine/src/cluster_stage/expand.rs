@@ -68,7 +68,9 @@ mod tests {
 
     #[test]
     fn paths_lead_into_results() {
-        let bindings = &Bindings::default().with("order", json!({"body": {"id": "a-1", "items": 3}}));
+        let mut bindings = Bindings::default();
+        bindings.set("order", json!({"body": {"id": "a-1", "items": 3}}));
+        let bindings = &bindings;
         assert_eq!(
             fill("/orders/$(order.body.id)?n=$(order.body.items)", bindings).unwrap(),
             "/orders/a-1?n=3"

@@ -21,6 +21,26 @@ const LARGEST_BODY: usize = 1 << 20;
 /// Characters of a body that is no JSON that are kept.
 const LONGEST_TEXT: usize = 4096;
 
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum NoAnswer {
+    /// There can be no such request.
+    Invalid(String),
+    /// The connection failed or broke off.
+    Broken(String),
+    /// The time is up.
+    Late(String),
+}
+
+impl From<NoAnswer> for StepError {
+    fn from(why: NoAnswer) -> Self {
+        match why {
+            NoAnswer::Invalid(text) => Self::Invalid(text),
+            NoAnswer::Broken(text) | NoAnswer::Late(text) => Self::Failed(text),
+        }
+    }
+}
+
 /// A client without open connections.
 #[derive(Debug, Clone)]
 pub(super) struct Client {
@@ -33,9 +53,9 @@ impl Client {
     }
 
     /// Sends one request: `status`, `headers`, `body` (JSON where it is JSON) and `ms`.
-    pub(super) async fn send(&self, base: &str, http: &Http, limit: Duration) -> Result<Value, StepError> {
+    pub(super) async fn send(&self, base: &str, http: &Http, limit: Duration) -> Result<Value, NoAnswer> {
         let url = format!("{base}{}", http.path);
-        let invalid = |what: String| StepError::Invalid(what);
+        let invalid = |what: String| NoAnswer::Invalid(what);
         let method: Method =
             http.method.parse().map_err(|_| invalid(format!("{:?} is no HTTP method", http.method)))?;
         let mut request = Request::builder().method(method).uri(&url);
@@ -54,10 +74,12 @@ impl Client {
             let body = Limited::new(body, LARGEST_BODY).collect().await.map_err(|error| error.to_string())?;
             Ok::<_, String>((head, body.to_bytes()))
         };
-        let failed = |why: String| StepError::Failed(format!("{} {url}: {why}", http.method));
+        let told = |why: String| format!("{} {url}: {why}", http.method);
         let (head, body) = match tokio::time::timeout(limit, exchange).await {
-            Ok(result) => result.map_err(failed)?,
-            Err(_) => return Err(failed(format!("no answer within {} s", limit.as_secs_f64()))),
+            Ok(result) => result.map_err(|why| NoAnswer::Broken(told(why)))?,
+            Err(_) => {
+                return Err(NoAnswer::Late(told(format!("no answer within {} s", limit.as_secs_f64()))));
+            }
         };
         let ms = began.elapsed().as_secs_f64() * 1e3;
         let headers: BTreeMap<String, String> = head
@@ -77,10 +99,51 @@ impl Client {
 
 impl ClusterStage<'_> {
     pub(super) async fn request(&self, http: &Http, limit: Duration) -> Result<Value, StepError> {
-        let base = match (&http.node_port, &http.service) {
-            (true, Some(service)) => self.node_port(service).await?,
-            _ => self.address(http.service.as_deref(), http.port).await?,
+        if let (true, Some(service)) = (http.node_port, &http.service) {
+            let base = self.node_port(service).await?;
+            return Ok(self.http.send(&base, http, limit).await?);
+        }
+        let address = self.address(http.service.as_deref(), http.port).await?;
+        let broken = match self.http.send(&address.url, http, limit).await {
+            Err(NoAnswer::Broken(why)) => NoAnswer::Broken(why),
+            result => return Ok(result?),
         };
-        self.http.send(&base, http, limit).await
+        self.forget(&address).await;
+        // A Service would have sent the request to a pod that is there. One that may have been carried out
+        // is not sent again.
+        if address.forward.is_none() || !is_repeatable(&http.method) {
+            return Err(broken.into());
+        }
+        let address = self.address(http.service.as_deref(), http.port).await?;
+        Ok(self.http.send(&address.url, http, limit).await?)
+    }
+}
+
+/// Whether a request may be sent twice.
+fn is_repeatable(method: &str) -> bool {
+    method.parse::<Method>().is_ok_and(|method| method.is_idempotent())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_broken_connection_is_told_apart_from_a_late_answer() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let request = Http::get("/".to_owned());
+        // The connection waits in the listener's queue.
+        let late = Client::new().send(&base, &request, Duration::from_millis(50)).await.unwrap_err();
+        assert!(matches!(&late, NoAnswer::Late(why) if why.contains("no answer within 0.05 s")), "{late:?}");
+        drop(listener);
+        let broken = Client::new().send(&base, &request, Duration::from_secs(5)).await.unwrap_err();
+        assert!(matches!(broken, NoAnswer::Broken(_)), "{broken:?}");
+    }
+
+    #[test]
+    fn only_what_may_be_carried_out_twice_is_sent_twice() {
+        assert!(is_repeatable("GET") && is_repeatable("PUT"));
+        assert!(!is_repeatable("POST") && !is_repeatable("no method"));
     }
 }

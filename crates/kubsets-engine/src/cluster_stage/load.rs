@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kubsets_lab::operation::Load;
 use kubsets_lab::plan::PlannedStep;
-use kubsets_load::{Generator, LoadReport, LoadSpec, Running, Schedule, Target, Tick};
+use kubsets_load::{Generator, LoadReport, LoadSpec, Running, Schedule, Target, Tick, Validity};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -17,45 +17,72 @@ use crate::stage::StepError;
 /// Time for requests under way once no more are planned.
 const DRAIN: Duration = Duration::from_secs(2);
 
-/// A load that goes on beside the next steps.
-pub(super) struct BackgroundLoad {
-    stop: CancellationToken,
-    task: JoinHandle<Result<Value, StepError>>,
+/// A load beside the next steps.
+pub(super) enum BackgroundLoad {
+    /// It goes on.
+    Running {
+        /// Ends it.
+        stop: CancellationToken,
+        /// Brings its report.
+        task: JoinHandle<Result<Value, StepError>>,
+    },
+    /// A wait has seen its end and this report.
+    Ended(Value),
 }
 
 impl ClusterStage<'_> {
     /// Sends load. In the background the result comes from a wait for its end.
     pub(super) async fn load(&self, step: &PlannedStep, load: &Load) -> Result<Value, StepError> {
-        let base = self.address(load.service.as_deref(), load.port).await?;
+        let address = self.address(load.service.as_deref(), load.port).await?;
         let name = step.name.clone();
-        let spec = spec(load, &base);
+        let spec = spec(load, &address.url);
         let length = load.length();
         let running =
             Generator::start(spec).await.map_err(|error| StepError::Invalid(with_causes(&error)))?;
         let stop = CancellationToken::new();
-        let work = watch(running, name.clone(), length, self.events.clone(), stop.clone());
+        let (events, token) = (self.events.clone(), stop.clone());
+        let load_name = name.clone();
+        let work = async move {
+            let report = watch(running, load_name, length, events, token).await;
+            // A forward stays open for as long as requests go there.
+            drop(address);
+            report
+        };
         if !load.background {
             return work.await;
         }
         let task = tokio::spawn(work);
-        self.loads.lock().await.insert(name, BackgroundLoad { stop, task });
+        self.loads.lock().await.insert(name, BackgroundLoad::Running { stop, task });
         Ok(Value::Null)
     }
 
-    /// Waits for the end of a load in the background; its report.
-    pub(super) async fn finished(&self, name: &str) -> Result<Value, StepError> {
-        let load = self.loads.lock().await.remove(name);
-        let load =
-            load.ok_or_else(|| StepError::Invalid(format!("no load {name} runs in the background")))?;
-        load.task.await.map_err(|error| StepError::Cluster(error.to_string()))?
+    /// The report of a load in the background; `None` while it runs.
+    pub(super) async fn finished(&self, name: &str) -> Result<Option<Value>, StepError> {
+        let mut loads = self.loads.lock().await;
+        match loads.remove(name) {
+            None => Err(StepError::Invalid(format!("no load {name} runs in the background"))),
+            Some(BackgroundLoad::Running { task, .. }) if task.is_finished() => {
+                let report = task.await.map_err(|error| StepError::Cluster(error.to_string()))??;
+                loads.insert(name.to_owned(), BackgroundLoad::Ended(report.clone()));
+                Ok(Some(report))
+            }
+            Some(load) => {
+                let report =
+                    if let BackgroundLoad::Ended(report) = &load { Some(report.clone()) } else { None };
+                loads.insert(name.to_owned(), load);
+                Ok(report)
+            }
+        }
     }
 
     /// Ends every load that is still running.
     pub(super) async fn end_loads(&self) {
         let loads = std::mem::take(&mut *self.loads.lock().await);
         for (_, load) in loads {
-            load.stop.cancel();
-            let _ = load.task.await;
+            if let BackgroundLoad::Running { stop, task } = load {
+                stop.cancel();
+                let _ = task.await;
+            }
         }
     }
 }
@@ -106,10 +133,16 @@ async fn watch(
     };
     let report = if early { running.stop().await } else { running.wait().await };
     let report = report.map_err(|error| StepError::Cluster(with_causes(&error)))?;
-    for reason in &report.validity.reasons {
-        events.emit(LabEvent::Warning { message: format!("load generator: {reason}") });
-    }
+    believed(&report.validity)?;
     Ok(summary(&report, &trouble))
+}
+
+/// Figures of a generator that was the trouble itself say nothing about the server.
+fn believed(validity: &Validity) -> Result<(), StepError> {
+    if validity.valid {
+        return Ok(());
+    }
+    Err(StepError::Inconclusive(format!("the load says nothing: {}", validity.reasons.join("; "))))
 }
 
 fn seen(name: &str, tick: &Tick) -> LoadTick {
@@ -154,4 +187,22 @@ fn summary(report: &LoadReport, trouble: &[bool]) -> Value {
         "identity": report.identity,
         "summary": format!("{} of {} ok, p99 {:.1} ms", counts.ok, counts.planned, percentiles.p99),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_that_cannot_be_believed_is_inconclusive() {
+        let mut validity =
+            Validity { valid: true, reasons: Vec::new(), warnings: vec!["3 never sent".into()] };
+        believed(&validity).unwrap();
+        validity.valid = false;
+        validity.reasons = vec!["the generator itself stood still for 2.00 s around second 4".into()];
+        let error = believed(&validity).unwrap_err();
+        assert!(matches!(error, StepError::Inconclusive(_)), "{error:?}");
+        let expected = "the load says nothing: the generator itself stood still for 2.00 s around second 4";
+        assert_eq!(error.to_string(), expected);
+    }
 }

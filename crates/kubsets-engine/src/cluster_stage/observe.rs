@@ -6,6 +6,7 @@ use kubsets_kube::{ExecError, LogOptions, with_causes};
 use kubsets_lab::operation::{Exec, Http, Logs, Query};
 use serde_json::{Value, json};
 
+use super::http::NoAnswer;
 use super::{ClusterStage, MONITORING, cluster, pod};
 use crate::stage::StepError;
 
@@ -78,9 +79,20 @@ impl ClusterStage<'_> {
 
     /// `value` of the only sample (absent when there are several or none) and `samples`.
     pub(super) async fn query(&self, query: &Query, limit: Duration) -> Result<Value, StepError> {
-        let base = self.forwarded(MONITORING, "prometheus", 9090).await?;
+        let address = self.forwarded(MONITORING, "prometheus", 9090).await?;
         let request = Http::get(format!("/api/v1/query?query={}", encoded(&query.promql)));
-        let answer = self.http.send(&base, &request, limit).await?;
+        let answer = match self.http.send(&address.url, &request, limit).await {
+            Ok(answer) => answer,
+            Err(NoAnswer::Invalid(why)) => return Err(StepError::Invalid(why)),
+            // Prometheus is no subject of a lab: that it does not answer is no verdict on one.
+            Err(NoAnswer::Broken(why) | NoAnswer::Late(why)) => {
+                self.forget(&address).await;
+                return Err(StepError::Passing(why));
+            }
+        };
+        if answer["status"].as_u64().is_some_and(|status| status >= 500) {
+            return Err(StepError::Passing(format!("Prometheus answers {}", answer["status"])));
+        }
         if answer["body"]["status"] != "success" {
             let why = answer["body"]["error"].as_str().unwrap_or("no answer that Prometheus gives");
             return Err(StepError::Invalid(format!("Prometheus refuses {:?}: {why}", query.promql)));

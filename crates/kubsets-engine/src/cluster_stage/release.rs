@@ -23,7 +23,7 @@ impl ClusterStage<'_> {
         if self.release.is_none() {
             let target = target(spec, &self.namespace);
             let before = self.read_existing(&target).await?;
-            self.record(Entry::restore(target, "/spec/template", &before)).await?;
+            self.record([Entry::restore(target, "/spec/template", &before)]).await?;
         }
         let (sender, mut events) = unbounded_channel();
         let told = async {

@@ -14,13 +14,18 @@ use crate::run::{Setting, run};
 use crate::stage::Need;
 
 /// A result of a step, or the kind of error that it ends with.
-type Told = Result<Value, fn(String) -> StepError>;
+type Told = Result<Value, Make>;
+
+/// The kind of an error, as a constructor.
+type Make = fn(String) -> StepError;
 
 /// A stage that answers from a table of results by step names.
 #[derive(Default)]
 struct FakeStage {
     results: BTreeMap<&'static str, Told>,
     missing: bool,
+    /// Whether it cannot do what the second step asks for.
+    lacking: bool,
     dirty: bool,
     hang: Option<&'static str>,
     /// Cancelled while the first step is done.
@@ -42,6 +47,11 @@ impl Stage for &FakeStage {
             need: "metrics-server".into(),
             detail: "`kubectl kubsets up` brings it".into(),
         })
+    }
+
+    fn lacks(&self, operation: &Operation) -> Option<String> {
+        let Operation::Http(http) = operation else { return None };
+        (self.lacking && http.path == "/b").then(|| "no way to `/b`; `kubectl kubsets up` makes one".into())
     }
 
     async fn begin(&self) -> Result<Option<watch::Receiver<LockState>>, StepError> {
@@ -105,8 +115,12 @@ async fn outcome(stage: &FakeStage, cancel: &CancellationToken) -> Outcome {
 }
 
 async fn outcome_of(lab: &str, stage: &FakeStage, cancel: &CancellationToken) -> Outcome {
+    carried_out(&plan(lab), stage, cancel).await
+}
+
+async fn carried_out(plan: &Plan, stage: &FakeStage, cancel: &CancellationToken) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
-    recorded(&StateDir::at(folder.path()), &plan(lab), stage, cancel).await
+    recorded(&StateDir::at(folder.path()), plan, stage, cancel).await
 }
 
 async fn recorded(state: &StateDir, plan: &Plan, stage: &FakeStage, cancel: &CancellationToken) -> Outcome {
@@ -193,7 +207,9 @@ async fn a_broken_expectation_fails_with_what_was_seen_and_evidence_before_the_u
     assert_eq!((outcome.verdict, outcome.exit_code), (Verdict::Fail, 1));
     assert_eq!(outcome.reason, "not so: no request failed (second.failed was 3)");
     let calls = stage.calls.lock().unwrap().clone();
-    assert_eq!(calls[calls.len() - 2..], ["collect", "undo"]);
+    assert_eq!(calls[calls.len() - 3..], ["collect", "undo", "answers"]);
+    // What the steady state was after the undo is evidence, and no other reason.
+    assert_eq!(outcome.steady_state.len(), 2);
 }
 
 #[tokio::test]
@@ -223,52 +239,112 @@ async fn an_unsteady_cluster_skips_and_undoes_what_began() {
     let outcome = outcome(&stage, &CancellationToken::new()).await;
     assert_eq!((outcome.verdict, outcome.exit_code), (Verdict::Skipped, 4));
     assert!(outcome.reason.contains("result.status was 503"), "{}", outcome.reason);
+    assert!(outcome.reason.contains("`kubectl kubsets status`"), "{}", outcome.reason);
     assert_eq!(*stage.calls.lock().unwrap(), ["begin", "answers", "undo"]);
 }
 
 #[tokio::test]
-async fn an_expression_that_cannot_be_evaluated_is_an_error_of_the_lab() {
-    let stage = stage(json!({"status": 1}));
-    let outcome = outcome(&stage, &CancellationToken::new()).await;
-    assert_eq!((outcome.verdict, outcome.exit_code), (Verdict::Error, 2), "{}", outcome.reason);
+async fn what_stops_the_steady_state_for_another_reason_keeps_its_verdict() {
+    let kinds: [(Make, Verdict, u8); 4] = [
+        (StepError::Failed, Verdict::Skipped, 4),
+        (StepError::Invalid, Verdict::Error, 2),
+        (StepError::Cluster, Verdict::Error, 5),
+        (StepError::Inconclusive, Verdict::Inconclusive, 3),
+    ];
+    for (make, verdict, code) in kinds {
+        let mut stage = stage(json!({"failed": 0}));
+        stage.results.insert("answers", Err(make));
+        let outcome = outcome(&stage, &CancellationToken::new()).await;
+        assert_eq!((outcome.verdict, outcome.exit_code), (verdict, code), "{}", outcome.reason);
+        assert_eq!(*stage.calls.lock().unwrap().last().unwrap(), "undo");
+    }
 }
 
 #[tokio::test]
-async fn a_cancelled_run_is_undone() {
-    let stage = FakeStage { hang: Some("first"), ..FakeStage::default() };
+async fn a_user_who_ends_the_run_in_the_steady_state_has_aborted_it() {
+    let stage = FakeStage { hang: Some("answers"), ..FakeStage::default() };
     let cancel = CancellationToken::new();
     let (outcome, ()) = tokio::join!(outcome(&stage, &cancel), async {
-        while !stage.calls.lock().unwrap().contains(&"first".to_owned()) {
+        while !stage.calls.lock().unwrap().contains(&"answers".to_owned()) {
             tokio::task::yield_now().await;
         }
         cancel.cancel();
     });
-    assert_eq!((outcome.verdict, outcome.exit_code), (Verdict::Aborted, 130));
-    assert_eq!(stage.calls.lock().unwrap().last().unwrap(), "undo");
+    assert_eq!((outcome.verdict, outcome.exit_code), (Verdict::Aborted, 130), "{}", outcome.reason);
 }
 
 #[tokio::test]
-async fn what_is_not_as_before_has_its_own_exit_code_and_command() {
-    let mut stage = stage(json!({"failed": 0}));
-    stage.dirty = true;
+async fn what_the_stage_cannot_do_skips_before_anything_begins() {
+    let stage = FakeStage { lacking: true, ..FakeStage::default() };
     let outcome = outcome(&stage, &CancellationToken::new()).await;
-    assert_eq!((outcome.verdict, outcome.exit_code), (Verdict::Pass, 7));
-    assert!(outcome.reason.contains("not as before: ConfigMap x"), "{}", outcome.reason);
-    assert!(outcome.cleanup_command.unwrap().starts_with("kubectl kubsets lab clean "));
+    assert_eq!((outcome.verdict, outcome.exit_code), (Verdict::Skipped, 4));
+    assert_eq!(outcome.reason, "second: no way to `/b`; `kubectl kubsets up` makes one");
+    assert!(stage.calls.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn a_lease_that_is_lost_ends_the_run() {
-    let lease = watch::Sender::new(LockState::Held);
-    let stage = FakeStage { hang: Some("first"), lease: Some(lease), ..FakeStage::default() };
-    let cancel = CancellationToken::new();
-    let (outcome, ()) = tokio::join!(outcome(&stage, &cancel), async {
-        while !stage.calls.lock().unwrap().contains(&"first".to_owned()) {
-            tokio::task::yield_now().await;
-        }
-        stage.lease.as_ref().unwrap().send_replace(LockState::Lost("another has it".into()));
+async fn too_little_evidence_in_a_step_is_inconclusive() {
+    let mut stage = stage(json!({"failed": 0}));
+    stage.results.insert("second", Err(StepError::Inconclusive));
+    let outcome = outcome(&stage, &CancellationToken::new()).await;
+    assert_eq!((outcome.verdict, outcome.exit_code), (Verdict::Inconclusive, 3));
+    assert_eq!(outcome.reason, "second: as told");
+    assert!(stage.calls.lock().unwrap().contains(&"undo".to_owned()));
+}
+
+#[tokio::test]
+async fn a_load_that_is_awaited_among_other_conditions_has_its_result_from_then_on() {
+    let text = LAB
+        .replace(
+            "{name: first, as: first, http: {path: /a}}",
+            "{name: users, as: second, load: {path: /, rate: 1, for: 1s, background: true}}",
+        )
+        .replace(
+            "{name: second, as: second, http: {path: /b}}",
+            "{name: both, wait: {all: [{finished: users}, {passed: 1s}]}}",
+        );
+    let mut stage = stage(json!({}));
+    stage.results.insert("users", Ok(Value::Null));
+    stage.results.insert("both", Ok(json!({"finished": {"users": {"failed": 0}}})));
+    let outcome = carried_out(&plan(&text), &stage, &CancellationToken::new()).await;
+    assert_eq!(outcome.verdict, Verdict::Pass, "{}", outcome.reason);
+}
+
+#[tokio::test]
+async fn a_thousand_steps_take_seconds_at_most() {
+    let steps: Vec<String> = (0..1000)
+        .map(|index| {
+            format!("{{name: s{index}, as: b{index}, http: {{path: /}}, that: result.status == 200}}")
+        })
+        .collect();
+    let text = LAB
+        .replace("    - {name: first, as: first, http: {path: /a}}\n", "")
+        .replace("{name: second, as: second, http: {path: /b}}", &steps.join("\n    - "))
+        .replace("second.failed == 0", "b999.status == 200");
+    let (plan, stage) = (plan(&text), FakeStage::default());
+    let began = Instant::now();
+    let outcome = carried_out(&plan, &stage, &CancellationToken::new()).await;
+    assert_eq!((outcome.verdict, outcome.steps.len()), (Verdict::Pass, 1000), "{}", outcome.reason);
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_step_without_an_end_tells_what_was_seen_last() {
+    let (sender, _events) = unbounded_channel();
+    let events = LabEvents::new(sender);
+    let limit = PlannedStep { timeout: kubsets_lab::units::Span::seconds(15), ..plan(LAB).steps[0].clone() };
+    assert_eq!(no_end(&limit, &events).to_string(), "no end within 15s");
+    events.doing("1 of 3 pods ready");
+    let warning = LabEvent::Warning { message: "late".into() };
+    events.emit(warning);
+    assert_eq!(no_end(&limit, &events).to_string(), "no end within 15s; last seen: 1 of 3 pods ready");
+    // What an earlier step had seen says nothing about this one.
+    events.emit(LabEvent::StepBegan {
+        step: 2,
+        name: "second".into(),
+        operation: "http".into(),
+        question: None,
+        timeout_seconds: 15.0,
     });
-    assert_eq!((outcome.verdict, outcome.exit_code), (Verdict::Error, 5));
-    assert!(outcome.reason.contains("another has it"), "{}", outcome.reason);
-    assert_eq!(stage.calls.lock().unwrap().last().unwrap(), "undo");
+    assert_eq!(events.last_doing(), None);
 }

@@ -21,6 +21,13 @@ pub(super) struct Reference {
     pub(super) tree: IdedExpr,
 }
 
+impl Reference {
+    /// Whether this path leads on from another one.
+    pub(super) fn is_below(&self, other: &Self) -> bool {
+        self.path.strip_prefix(&other.path).is_some_and(|rest| rest.starts_with(['.', '[']))
+    }
+}
+
 /// What an expression needs.
 #[derive(Debug, Default)]
 pub(super) struct Survey {

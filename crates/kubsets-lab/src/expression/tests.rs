@@ -185,3 +185,33 @@ fn what_was_seen_is_told() {
         ]
     );
 }
+
+#[test]
+fn only_the_leaves_are_told() {
+    let mut bindings = Bindings::default();
+    bindings.set("release", json!({"undo": {"apiMs": 10.987_654, "steps": [1]}, "undone": true}));
+    let told = |text: &str| {
+        let seen = Expression::compile(text).unwrap().seen(&bindings);
+        seen.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(
+        told("release.undo != null && release.undone && release.undo.apiMs <= 2000"),
+        "release.undone was true, release.undo.apiMs was 10.99"
+    );
+    assert_eq!(told("has(release.undo.steps) && release.undo.steps[0] == 1"), "release.undo.steps[0] was 1");
+    assert_eq!(told("release.undo != null"), "release.undo was {\"apiMs\":10.99,\"steps\":[1]}");
+}
+
+#[test]
+fn a_scope_adds_a_name_and_hides_another_one() {
+    let mut outer = Bindings::default();
+    outer.set("result", json!(1));
+    outer.set("other", json!(2));
+    let value = json!(3);
+    let scope = Scope { outer: &outer, name: "result", value: &value };
+    let sum = Expression::compile("result + other").unwrap();
+    assert_eq!(sum.evaluate(&scope), Ok(json!(5)));
+    assert_eq!(sum.evaluate(&outer), Ok(json!(3)));
+    let missing = Expression::compile("nothing == 1").unwrap();
+    assert!(matches!(missing.holds(&scope), Err(ExpressionError::Unbound { .. })));
+}

@@ -188,6 +188,7 @@ fn a_canary_needs_no_lab() {
     assert_eq!(plan.steps[0].operation, Operation::Canary(Box::new(canary("api", 100.0))));
     assert!(plan.longest_seconds > 0.0 && plan.requests > 0, "{plan:?}");
     let outcome = serde_json::json!({"verdict": "promoted"});
-    assert!(plan.expect[0].check(&plan.bindings().with("release", outcome)).unwrap().held);
+    let scope = crate::Scope { outer: &plan.bindings(), name: "release", value: &outcome };
+    assert!(plan.expect[0].check(&scope).unwrap().held);
     assert_eq!(plan.hash, plan.fingerprint());
 }

@@ -33,4 +33,14 @@ pub enum KeeperError {
     /// A journal is no place for secrets.
     #[error("{0} cannot be changed or deleted: its undo would put secrets into the journal")]
     Secret(ObjectRef),
+    /// The journal does not fit into its `ConfigMap`.
+    #[error(
+        "the undo takes {bytes} bytes, the journal in the cluster holds {limit}: change fewer or smaller objects"
+    )]
+    TooLarge {
+        /// Bytes that the journal would have.
+        bytes: usize,
+        /// Bytes that it may have.
+        limit: usize,
+    },
 }

@@ -81,6 +81,19 @@ async fn nothing_may_be_done_while_its_undo_is_not_in_the_cluster() {
 }
 
 #[tokio::test]
+async fn an_undo_that_does_not_fit_is_refused_and_the_run_goes_on_without_it() {
+    let scene = Scene::new();
+    let keeper = scene.begin().await.unwrap();
+    let large = json!({"data": {"text": "x".repeat(LARGEST)}});
+    let error = keeper.record([Entry::restore(made("large"), "/data", &large)]).await.unwrap_err();
+    assert!(matches!(error, KeeperError::TooLarge { limit: LARGEST, .. }), "{error}");
+    assert!(scene.on_disk(&keeper).is_none());
+    keeper.record([Entry::delete(made("small"))]).await.unwrap();
+    assert!(keeper.has_made(&made("small")).await && !keeper.has_made(&made("large")).await);
+    keeper.finish(Duration::ZERO).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_journal_that_somebody_finished_does_not_come_back() {
     let scene = Scene::new();
     let keeper = scene.begin().await.unwrap();

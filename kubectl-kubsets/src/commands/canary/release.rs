@@ -256,8 +256,8 @@ mod tests {
     fn expectations(name: &str, outcome: &Value) -> Vec<(bool, String)> {
         let plan = kubsets_lab::Plan::new(&catalog::source(name).expect("is one"), &BTreeMap::new());
         let plan = plan.expect("is valid");
-        let bindings = plan.bindings().with("release", outcome.clone());
-        let check = |one: &kubsets_lab::Expectation| match one.check(&bindings) {
+        let scope = kubsets_lab::Scope { outer: &plan.bindings(), name: "release", value: outcome };
+        let check = |one: &kubsets_lab::Expectation| match one.check(&scope) {
             Ok(checked) => (checked.held, checked.seen),
             Err(error) => (false, error.to_string()),
         };

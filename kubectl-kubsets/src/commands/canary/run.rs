@@ -67,6 +67,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         state: &state,
         cancel: cancel.clone(),
         release: Some(plan.clone()),
+        presented: false,
     };
     let work = async {
         let run = Box::pin(kubsets_engine::run(&lab, setting, |events| ClusterStage::new(world, events)));

@@ -145,6 +145,7 @@ async fn one(
         state,
         cancel: cancel.clone(),
         release: None,
+        presented: args.step,
     };
     let work = kubsets_engine::run(plan, setting, |events| ClusterStage::new(world, events));
     // A presenter answers on standard input, which the picture would take for its keys.
