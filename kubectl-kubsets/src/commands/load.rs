@@ -7,16 +7,14 @@ mod order;
 mod pods;
 mod report;
 mod search;
-mod threshold;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use kubsets_load::{Schedule, Share};
+use kubsets_load::{Schedule, Share, Threshold};
 
 use self::order::Order;
-use self::threshold::Threshold;
 use crate::app::App;
 use crate::cli::values::{Percent, parse_duration, parse_percent};
 use crate::entrance;
@@ -99,7 +97,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
     trace: Option<Percent>,
 
-    /// Fail (exit code 1) when this holds: p50, p90, p99, p99.9, max, mean, errors, rate, never-sent
+    /// Fail (exit code 1) when this holds, such as 'p99 > 50ms', 'errors > 1%', 'rate < 390' or 'never-sent > 0'
     #[arg(long, value_name = "RULE")]
     fail_if: Vec<Threshold>,
 

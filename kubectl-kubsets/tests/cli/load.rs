@@ -165,3 +165,15 @@ fn targets_of_a_file_get_their_shares() {
     assert_eq!((planned(0), planned(1)), (Some(30), Some(10)));
     assert_eq!(report["targets"][0]["name"], "often");
 }
+
+#[test]
+fn a_server_that_answers_nothing_is_not_fast() {
+    let refused =
+        TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port is free");
+    let (url, rule) = (format!("http://{refused}/"), "p99 > 50ms");
+    let args = ["load", &url, "--rate", "20", "--duration", "1s", "--fail-if", rule];
+    let output = Surroundings::new().run(&args);
+    assert!(matches!(output.status.code(), Some(1 | 3)), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("crossed: p99 > 50ms, but no request has a latency (planned 20 ="), "{text}");
+}

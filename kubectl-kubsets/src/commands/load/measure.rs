@@ -50,7 +50,7 @@ pub(super) fn finish(
         std::fs::write(file, seconds_csv(&report.seconds))
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
-    let crossed: Vec<String> = args.fail_if.iter().filter_map(|rule| rule.crossed_by(report)).collect();
+    let crossed: Vec<String> = args.fail_if.iter().filter_map(|rule| rule.breach(report)).collect();
     if let Some(file) = &args.html {
         let story = load_story(report, &crossed, typed());
         std::fs::write(file, kubsets_report::report_html(&story))
