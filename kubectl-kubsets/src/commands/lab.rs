@@ -10,7 +10,7 @@ mod outcome;
 mod plan;
 mod run;
 mod status;
-mod watch;
+pub(super) mod watch;
 
 use crate::app::App;
 use crate::ui::{ExitCode, Failure};
