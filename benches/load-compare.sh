@@ -140,6 +140,7 @@ throughput() {
       { time full_speed "$tool" >"$work/out" 2>"$work/err" </dev/null; } 2>"$work/time" || true
       after=$(cpu_of "$server_pid")
       awk -v name="$tool" -v n="$(count "$tool" <"$work/out")" -v s="$seconds" -v server="$(awk "BEGIN {print $after - $before}")" '
+        n == "" {printf "| %s | ? | %.2f | %.2f | ? |\n", name, $1 + $2, server; next}
         {cpu = $1 + $2; printf "| %s | %.0f | %.2f | %.2f | %.0f |\n", name, n / s, cpu, server, cpu ? n / cpu : 0}' "$work/time"
     done
   done

@@ -23,17 +23,20 @@ use crate::ui::Printer;
 pub(crate) use canary::repeat_command;
 pub(crate) use environment::{ENVIRONMENT_FILE, Environment};
 pub(crate) use lab::LabRun;
-pub(crate) use load::story as load_story;
+pub(crate) use load::{LOAD_RUN_FILE, LoadRun, Slo, story as load_story};
 pub(crate) use record::CanaryRecord;
 
 /// File with the report in the folder of a run.
 pub(crate) const REPORT_FILE: &str = "report.html";
 
-/// The story of the run whose record is in a folder, of a lab or of a canary.
+/// The story of the run whose record is in a folder, of a load, a lab or a canary.
 ///
 /// # Errors
 /// When there is no record or it cannot be read.
 pub(crate) fn story(folder: &Path) -> anyhow::Result<Story> {
+    if let Some(run) = LoadRun::read(folder)? {
+        return Ok(load::story(&run));
+    }
     // A canary that is a whole run has both records, and its own says more.
     if !folder.join(kubsets_delivery::record::PLAN_FILE).is_file()
         && let Some(run) = LabRun::read(folder)?

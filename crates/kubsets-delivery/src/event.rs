@@ -1,7 +1,5 @@
 //! What a run tells while it goes on. Nothing here prints: subscribers do.
 
-mod spread;
-
 use std::time::Instant;
 
 use kubsets_judge::{Block, Counts, Tick};
@@ -11,7 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::outcome::{Outcome, ShareReport, SwitchReport, UndoReport};
 
-pub use spread::Spread;
+pub use kubsets_load::Spread;
 
 /// Requests of one side in one second.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use kubsets_kube::ObjectRef;
+use kubsets_load::Spread;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
@@ -42,6 +43,9 @@ pub struct LoadTick {
     pub p50_ms: Option<f64>,
     /// 99th percentile of the latency in milliseconds.
     pub p99_ms: Option<f64>,
+    /// Spread of the latencies, for a heat map.
+    #[serde(default, skip_serializing_if = "Spread::is_empty")]
+    pub spread: Spread,
 }
 
 /// What happens in a run.

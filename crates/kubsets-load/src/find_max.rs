@@ -70,10 +70,23 @@ pub struct Trial {
 pub struct FindMaxReport {
     /// Highest rate that kept the objective; `None` if even the lowest rate tried did not.
     pub rate: Option<f64>,
-    /// Lowest rate that did not keep it; `None` if the highest rate allowed did.
+    /// Lowest rate that did not keep it; `None` if none was found.
     pub broken_at: Option<f64>,
-    /// The trials in their order.
+    /// Lowest rate at which the generator was the limit and why, where it was: the server may bear more than
+    /// [`rate`](Self::rate).
+    pub generator_limit: Option<GeneratorLimit>,
+    /// The trials in their order, without those that the generator spoilt.
     pub trials: Vec<Trial>,
+}
+
+/// A rate at which the generator could not keep up, so that nothing is known about the server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GeneratorLimit {
+    /// Rate in requests per second.
+    pub rate: f64,
+    /// What the generator said of itself.
+    pub reason: String,
 }
 
 /// A search that could not be finished.
@@ -91,7 +104,7 @@ pub enum FindMaxError {
         #[source]
         source: LoadError,
     },
-    /// The generator could not keep up, so that nothing is known about the server.
+    /// The generator could not keep up before any rate was kept, so that nothing is known about the server.
     #[error("the generator is the limit at {rate} requests per second: {reason}")]
     Generator {
         /// The rate of the trial.
@@ -103,34 +116,60 @@ pub enum FindMaxError {
 
 /// Searches the highest constant rate at which the server keeps an objective: doubles the rate until it does not,
 /// then halves the distance. Target, protocol and arrivals are taken from `base`; `each` is told of every
-/// trial. A trial that the generator itself spoils is repeated once.
+/// trial. A trial that the generator itself spoils is repeated once; spoilt again, its rate is not tried any more,
+/// and the search goes on below it.
 ///
 /// # Errors
 ///
-/// The options make no sense, a trial cannot be run, or the generator is the limit.
+/// The options make no sense, a trial cannot be run, or the generator is the limit before any rate was kept.
 pub async fn find_max(
     base: &LoadSpec,
     objective: Objective,
     options: FindMaxOptions,
-    mut each: impl FnMut(&Trial),
+    each: impl FnMut(&Trial),
 ) -> Result<FindMaxReport, FindMaxError> {
     check(&options)?;
-    let mut search = Search { kept: None, broken: None, max: options.max.min(base.limits.rate) };
+    let options = FindMaxOptions { max: options.max.min(base.limits.rate), ..options };
+    let run = async |rate| {
+        let ran = run_trial(base, rate, &options).await?;
+        Ok(ran.map(|report| judge(rate, &report, objective)))
+    };
+    search(&options, run, each).await
+}
+
+/// The search over trials that `run` makes. It brings what the generator said of itself where that was the limit.
+async fn search(
+    options: &FindMaxOptions,
+    run: impl AsyncFn(f64) -> Result<Result<Trial, String>, FindMaxError>,
+    mut each: impl FnMut(&Trial),
+) -> Result<FindMaxReport, FindMaxError> {
+    let mut search = Search { kept: None, broken: None, spoilt: None, max: options.max };
     let mut rate = options.start.min(search.max);
     let mut trials = Vec::new();
-    while trials.len() < options.trials {
-        let report = run_trial(base, rate, &options).await?;
-        let trial = judge(rate, &report, objective);
-        each(&trial);
-        search.learn(rate, trial.kept);
-        trials.push(trial);
+    let mut generator_limit = None;
+    for _ in 0..options.trials {
+        match run(rate).await? {
+            Ok(trial) => {
+                each(&trial);
+                search.learn(rate, trial.kept);
+                trials.push(trial);
+            }
+            Err(reason) if search.kept.is_none() => return Err(FindMaxError::Generator { rate, reason }),
+            Err(reason) => {
+                search.spoilt = Some(rate);
+                generator_limit = Some(GeneratorLimit { rate, reason });
+            }
+        }
         match search.next(options.precision) {
             Some(next) => rate = next,
             None => break,
         }
         tokio::time::sleep(options.pause).await;
     }
-    Ok(FindMaxReport { rate: search.kept, broken_at: search.broken, trials })
+    // Where the server broke below it, the generator's limit says nothing of the result.
+    let limits = |limit: &GeneratorLimit| search.broken.is_none_or(|broken| limit.rate < broken);
+    let generator_limit = generator_limit.filter(limits);
+    Ok(FindMaxReport { rate: search.kept, broken_at: search.broken, generator_limit, trials })
 }
 
 /// What is known so far.
@@ -138,6 +177,9 @@ pub async fn find_max(
 struct Search {
     kept: Option<f64>,
     broken: Option<f64>,
+    /// Lowest rate that is too much for the generator. It is only met above a kept one, so that each is lower than
+    /// the one before.
+    spoilt: Option<f64>,
     max: f64,
 }
 
@@ -152,7 +194,11 @@ impl Search {
 
     /// The next rate to try; `None` if the search is over.
     fn next(&self, precision: f64) -> Option<f64> {
-        match (self.kept, self.broken) {
+        let bound = match (self.broken, self.spoilt) {
+            (Some(broken), Some(spoilt)) => Some(broken.min(spoilt)),
+            (broken, spoilt) => broken.or(spoilt),
+        };
+        match (self.kept, bound) {
             (None, None) => None,
             (Some(kept), None) => (kept < self.max).then(|| (kept * 2.0).min(self.max)),
             (None, Some(broken)) => (broken > 1.0).then(|| (broken / 4.0).max(1.0)),
@@ -163,7 +209,12 @@ impl Search {
     }
 }
 
-async fn run_trial(base: &LoadSpec, rate: f64, options: &FindMaxOptions) -> Result<LoadReport, FindMaxError> {
+/// A valid report, or why there is none.
+async fn run_trial(
+    base: &LoadSpec,
+    rate: f64,
+    options: &FindMaxOptions,
+) -> Result<Result<LoadReport, String>, FindMaxError> {
     let arrivals = match &base.schedule {
         Schedule::Open { arrivals, .. } => *arrivals,
         Schedule::Replay { .. } | Schedule::Closed { .. } => Arrivals::Even,
@@ -179,11 +230,11 @@ async fn run_trial(base: &LoadSpec, rate: f64, options: &FindMaxOptions) -> Resu
         let mut running = Generator::start(spec.clone()).await.map_err(load)?;
         let report = running.wait().await.map_err(load)?;
         if report.is_valid() {
-            return Ok(report);
+            return Ok(Ok(report));
         }
         reason = report.validity.reasons.join("; ");
     }
-    Err(FindMaxError::Generator { rate, reason })
+    Ok(Err(reason))
 }
 
 fn judge(rate: f64, report: &LoadReport, objective: Objective) -> Trial {
@@ -222,7 +273,7 @@ mod tests {
 
     /// Runs the search against a server that keeps the objective up to a rate.
     fn simulate(limit: f64, start: f64, max: f64) -> (Search, usize) {
-        let mut search = Search { kept: None, broken: None, max };
+        let mut search = Search { kept: None, broken: None, spoilt: None, max };
         let mut rate = start;
         let mut trials = 0;
         loop {
@@ -243,6 +294,45 @@ mod tests {
             assert!(found <= limit && found * 1.06 >= limit, "{limit} {start}: {search:?}");
             assert!(trials <= 24, "{trials}");
         }
+    }
+
+    /// Runs the search where the generator is the limit from a rate on and the server from another.
+    async fn spoilt_from(generator: f64, server: f64) -> Result<FindMaxReport, FindMaxError> {
+        let options = FindMaxOptions { start: 100.0, pause: Duration::ZERO, ..FindMaxOptions::default() };
+        let run = async |rate: f64| {
+            let (kept, reason) = (rate < server, String::new());
+            let trial = Trial { rate, kept, reason, p99_ms: 1.0, error_rate: 0.0 };
+            Ok(if rate >= generator { Err("it stood still".to_owned()) } else { Ok(trial) })
+        };
+        search(&options, run, |_| {}).await
+    }
+
+    #[tokio::test]
+    async fn the_best_rate_is_kept_where_the_generator_is_the_limit() {
+        let found = spoilt_from(730.0, f64::INFINITY).await.unwrap();
+        let rate = found.rate.unwrap();
+        assert!(rate < 730.0 && rate * 1.06 >= 730.0, "{found:?}");
+        assert_eq!(found.broken_at, None);
+        let limit = found.generator_limit.unwrap();
+        assert!((730.0..rate * 1.06).contains(&limit.rate), "{limit:?}");
+        assert_eq!(limit.reason, "it stood still");
+        assert!(found.trials.iter().all(|trial| trial.kept));
+    }
+
+    #[tokio::test]
+    async fn a_server_that_breaks_first_is_the_limit() {
+        let found = spoilt_from(730.0, 500.0).await.unwrap();
+        assert!(found.rate.unwrap() < 500.0 && found.broken_at.unwrap() >= 500.0, "{found:?}");
+        assert_eq!(found.generator_limit, None);
+    }
+
+    #[tokio::test]
+    async fn nothing_is_known_when_the_first_trial_is_spoilt() {
+        let error = spoilt_from(50.0, 500.0).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the generator is the limit at 100 requests per second: it stood still"
+        );
     }
 
     #[test]

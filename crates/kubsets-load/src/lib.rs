@@ -24,6 +24,7 @@ mod outcome;
 mod report;
 mod schedule;
 mod spec;
+mod spread;
 mod tally;
 mod target;
 mod template;
@@ -32,7 +33,7 @@ mod tick;
 mod tls;
 
 pub use exemplar::Exemplar;
-pub use find_max::{FindMaxError, FindMaxOptions, FindMaxReport, Objective, Trial, find_max};
+pub use find_max::{FindMaxError, FindMaxOptions, FindMaxReport, GeneratorLimit, Objective, Trial, find_max};
 pub use generator::{Generator, LoadError, Running, Ticks};
 pub use guard::{Address, GuardError, guard};
 pub use latencies::Latencies;
@@ -45,6 +46,7 @@ pub use schedule::{
     Arrivals, Next, Pacer, Schedule, ScheduleError, Shape, Share, parse_duration, parse_instants,
 };
 pub use spec::{Limits, LoadSpec, Protocol, SpecError};
+pub use spread::Spread;
 pub use target::{Target, TargetError};
 pub use template::{Template, TemplateError};
 pub use threshold::{Threshold, ThresholdError};

@@ -57,12 +57,12 @@ pub enum TargetError {
     #[error("`{0}` is no HTTP method")]
     Method(String),
     /// A header cannot be sent.
-    #[error("header `{name}: {value}` cannot be sent")]
+    ///
+    /// Its value is not told, because it may be secret.
+    #[error("header `{name}` cannot be sent: a name or a value has letters that HTTP does not allow")]
     Header {
         /// Header name as given.
         name: String,
-        /// Header value as given.
-        value: String,
     },
     /// A header that says where the body ends, which the generator does by itself.
     #[error("header `{0}` is set by the load generator itself")]
@@ -109,7 +109,7 @@ impl Target {
         }
         let mut headers = Vec::new();
         for (name, value) in &self.headers {
-            let bad = || TargetError::Header { name: name.clone(), value: value.clone() };
+            let bad = || TargetError::Header { name: name.clone() };
             let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
             if parsed == CONTENT_LENGTH || parsed == TRANSFER_ENCODING {
                 return Err(TargetError::Framing(parsed));
@@ -205,7 +205,11 @@ mod tests {
             "target `GET http://127.0.0.1/x` has weight 0: leave it out instead"
         );
         assert_eq!(with(|t| t.body = "{{x}}".into()), "bad template in the body");
-        assert_eq!(with(|t| t.headers.push(("a b".into(), "c".into()))), "header `a b: c` cannot be sent");
+        let error = with(|t| t.headers.push(("a b".into(), "of-a-secret".into())));
+        assert!(
+            error.starts_with("header `a b` cannot be sent") && !error.contains("of-a-secret"),
+            "{error}"
+        );
         assert_eq!(
             with(|t| t.headers.push(("Content-Length".into(), "1".into()))),
             "header `content-length` is set by the load generator itself"

@@ -7,7 +7,8 @@ use std::time::Duration;
 use crate::report::{LoadReport, Percentiles};
 use crate::schedule::parse_duration;
 
-const FORM: &str = "METRIC OPERATOR VALUE, such as `p99 > 50ms`, `errors > 1%` or `ok_rate < 390`";
+const FORM: &str =
+    "METRIC OPERATOR VALUE, such as `p99 > 50ms`, `errors > 1%`, `rate < 390` or `never-sent > 0`";
 
 /// A condition under which a run has failed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,7 +28,7 @@ pub enum ThresholdError {
     /// The metric is not known.
     #[error(
         "unknown metric `{0}` (known: min, mean, p50, p90, p99, p99.9, max, each also with `uncorrected.` before \
-         it, errors, failed, timed_out, never_sent, in_flight_at_end, rate, ok_rate)"
+         it, errors, failed, timed-out, never-sent, in-flight-at-end, rate, planned-rate)"
     )]
     Metric(String),
     /// The value does not fit the metric.
@@ -51,7 +52,7 @@ enum Metric {
     NeverSent,
     InFlightAtEnd,
     Rate,
-    OkRate,
+    PlannedRate,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,11 +77,11 @@ enum Operator {
 const METRICS: [(&str, Metric); 7] = [
     ("errors", Metric::Errors),
     ("failed", Metric::Failed),
-    ("timed_out", Metric::TimedOut),
-    ("never_sent", Metric::NeverSent),
-    ("in_flight_at_end", Metric::InFlightAtEnd),
+    ("timed-out", Metric::TimedOut),
+    ("never-sent", Metric::NeverSent),
+    ("in-flight-at-end", Metric::InFlightAtEnd),
     ("rate", Metric::Rate),
-    ("ok_rate", Metric::OkRate),
+    ("planned-rate", Metric::PlannedRate),
 ];
 
 const STATISTICS: [(&str, Statistic); 7] = [
@@ -101,16 +102,19 @@ impl Threshold {
     /// Whether the condition is met, that is the run has failed; if so a sentence with what was measured.
     ///
     /// Latencies count from the planned instant unless the metric says `uncorrected.`; `errors` is the share of
-    /// planned requests without a good answer.
+    /// planned requests without a good answer, `rate` is that of good answers per second. A run in which no
+    /// request has a latency meets every condition on one: a server that answers nothing is not a fast one.
     pub fn breach(&self, report: &LoadReport) -> Option<String> {
-        let measured = self.measured(report)?;
+        let Some(measured) = self.measured(report) else {
+            return Some(format!("{self}, but no request has a latency ({})", report.identity));
+        };
         let met = match self.operator {
             Operator::Above => measured > self.value,
             Operator::AtLeast => measured >= self.value,
             Operator::Below => measured < self.value,
             Operator::AtMost => measured <= self.value,
         };
-        met.then(|| format!("{self}: measured {}", self.metric.show(measured)))
+        met.then(|| format!("{self}, measured {}", self.metric.show(measured)))
     }
 
     /// `None` for a latency without a single value.
@@ -126,8 +130,8 @@ impl Threshold {
             Metric::TimedOut => counts.timed_out as f64,
             Metric::NeverSent => counts.never_sent as f64,
             Metric::InFlightAtEnd => counts.in_flight_at_end as f64,
-            Metric::Rate => report.planned_per_s,
-            Metric::OkRate => report.ok_per_s,
+            Metric::Rate => report.ok_per_s,
+            Metric::PlannedRate => report.planned_per_s,
         })
     }
 }
@@ -163,7 +167,7 @@ impl Metric {
         match self {
             Self::Latency { .. } => format!("{value:.3} ms"),
             Self::Errors => format!("{:.3} %", value * 100.0),
-            Self::Rate | Self::OkRate => format!("{value:.1} per second"),
+            Self::Rate | Self::PlannedRate => format!("{value:.1} per second"),
             _ => format!("{value}"),
         }
     }
@@ -240,9 +244,9 @@ mod tests {
             "p99.9 >= 1500ms",
             "uncorrected.max < 10ms",
             "errors > 1%",
-            "never_sent > 0",
-            "ok_rate < 390.5",
-            "rate <= 100",
+            "never-sent > 0",
+            "rate < 390.5",
+            "planned-rate <= 100",
         ] {
             assert_eq!(text.parse::<Threshold>().unwrap().to_string(), text);
         }

@@ -23,8 +23,12 @@ fn command(words: impl Iterator<Item = String>) -> String {
     let mut line = AS_PLUGIN.to_owned();
     let mut is_header = false;
     for word in words {
-        let shown = match word.split_once('=') {
-            Some((option, value)) if HEADER.contains(&option) => format!("{option}={}", without_value(value)),
+        let joined = word.strip_prefix("-H").filter(|header| !header.is_empty());
+        let shown = match (word.split_once('='), joined) {
+            (Some((option, value)), _) if HEADER.contains(&option) => {
+                format!("{option}={}", without_value(value))
+            }
+            (_, Some(header)) => format!("-H{}", without_value(header)),
             _ if is_header => without_value(&word),
             _ => word.clone(),
         };
@@ -45,12 +49,11 @@ mod tests {
 
     #[test]
     fn values_of_headers_are_not_repeated() {
-        let words =
-            ["load", "http://h/", "-H", "authorization: Bearer x", "--header=cookie: y", "--rate", "5"];
+        let words = ["load", "http://h/", "-H", "authorization: Bearer x", "--header=cookie: y", "-Hx-key:z"];
         let line = command(words.into_iter().map(str::to_owned));
         assert_eq!(
             line,
-            "kubectl kubsets load http://h/ -H 'authorization: VALUE' '--header=cookie: VALUE' --rate 5"
+            "kubectl kubsets load http://h/ -H 'authorization: VALUE' '--header=cookie: VALUE' '-Hx-key: VALUE'"
         );
     }
 }

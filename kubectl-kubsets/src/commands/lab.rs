@@ -13,7 +13,7 @@ mod plan;
 mod plan_file;
 mod run;
 mod status;
-mod watch;
+pub(super) mod watch;
 
 use crate::app::App;
 use crate::ui::ExitCode;

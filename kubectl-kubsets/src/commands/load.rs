@@ -7,16 +7,14 @@ mod order;
 mod pods;
 mod report;
 mod search;
-mod threshold;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use kubsets_load::{Schedule, Share};
+use kubsets_load::{Schedule, Share, Threshold};
 
 use self::order::Order;
-use self::threshold::Threshold;
 use crate::app::App;
 use crate::cli::values::{Percent, parse_duration, parse_percent};
 use crate::entrance;
@@ -99,9 +97,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
     trace: Option<Percent>,
 
-    /// Fail (exit code 1) when this holds: p50, p90, p99, p99.9, max, mean, errors, rate, never-sent
+    /// Fail (exit code 1) when this holds, such as 'p99 > 50ms', 'errors > 1%', 'rate < 390' or 'never-sent > 0'
     #[arg(long, value_name = "RULE")]
     fail_if: Vec<Threshold>,
+
+    /// Objective such as 99.9%: tells the error budget that is burnt, and the burn rates
+    #[arg(long, value_name = "PERCENT", value_parser = parse_objective, conflicts_with = "find_max")]
+    slo: Option<Percent>,
 
     /// Search the highest rate at which p99 and errors stay within --p99 and --errors
     #[arg(long, conflicts_with_all = ["replay", "fail_if", "csv", "hdr", "html", "metrics_listen"])]
@@ -130,6 +132,10 @@ pub(crate) struct Args {
     /// Serve Prometheus metrics at this loopback address while the load runs
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = metrics::parse_address)]
     metrics_listen: Option<SocketAddr>,
+
+    /// Keep no record for `report`
+    #[arg(long)]
+    no_record: bool,
 
     /// Lines instead of the live picture (the default without a terminal)
     #[arg(long)]
@@ -199,6 +205,16 @@ fn refuse(error: &anyhow::Error) -> Failure {
     failure.with_hint("`kubectl kubsets load --help` shows the accepted forms")
 }
 
+fn parse_objective(text: &str) -> Result<Percent, String> {
+    let objective = parse_percent(text)?;
+    let (none, all) = (objective.share() <= 0.0, objective.share() >= 1.0);
+    if none || all {
+        Err("expected a percentage over 0 and under 100 such as 99.9%".to_owned())
+    } else {
+        Ok(objective)
+    }
+}
+
 fn parse_header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once(':').ok_or("expected a header such as 'accept: text/html'")?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))
@@ -207,6 +223,12 @@ fn parse_header(text: &str) -> Result<(String, String), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_objective_leaves_a_budget() {
+        assert!(parse_objective("99.9%").is_ok());
+        assert!(parse_objective("100%").is_err() && parse_objective("0").is_err());
+    }
 
     #[test]
     fn headers_are_split_at_the_first_colon() {

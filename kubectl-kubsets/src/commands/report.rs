@@ -12,7 +12,7 @@ use kubsets_report::{
 use kubsets_undo::{RunId, StateDir};
 
 use crate::app::App;
-use crate::report::{self, REPORT_FILE};
+use crate::report::{self, LOAD_RUN_FILE, REPORT_FILE};
 use crate::ui::{ExitCode, Failure, Format, Style, Tone};
 
 pub(crate) use runs::Scope;
@@ -108,9 +108,10 @@ pub(super) fn folder(state: &StateDir, run: &str) -> anyhow::Result<PathBuf> {
     })
 }
 
-/// The folder of the last run.
+/// The folder of the last run of a lab or a canary.
 pub(super) fn last(state: &StateDir) -> anyhow::Result<PathBuf> {
-    state.runs().first().map(|run| state.run(run)).ok_or_else(|| {
+    let folders = state.runs().into_iter().map(|run| state.run(&run));
+    folders.into_iter().find(|folder| !folder.join(LOAD_RUN_FILE).is_file()).ok_or_else(|| {
         Failure::usage("no run is on record")
             .with_hint(
                 "`kubectl kubsets canary run good-release` makes one; --state-dir names another folder",

@@ -1,36 +1,48 @@
 //! A run of the load generator as a story.
 
+mod record;
+mod slo;
+
 use kubsets_load::{Accounting, LoadReport, Second, Series, Table as Figures};
 use kubsets_report::{
-    API_VERSION, Better, Block, Chart, Command, Lane, Measure, Number, Role, Section, Shape, Span, Story,
-    Table, Timeline, Tone, Unit, Verdict,
+    API_VERSION, Better, Block, Cell, Chart, Command, Lane, Measure, Number, Role, Section, Shape, Span,
+    Story, Table, Timeline, Tone, Unit, Verdict,
 };
 
 use super::generator;
 use super::percentiles::{self, Side};
 use super::pieces::{
-    chart, count, filled, latency_chart, line, mark, measure, number, role_at, section, sentence,
+    chart, count, filled, heat_map, latency_chart, line, mark, measure, number, role_at, section, sentence,
 };
 
-/// Tells a load: its report, the thresholds that it crossed, and the command that repeats it.
-pub(crate) fn story(report: &LoadReport, crossed: &[String], repeat: String) -> Story {
+pub(crate) use record::{LOAD_RUN_FILE, LoadRun};
+pub(crate) use slo::Slo;
+
+/// Tells a load.
+pub(crate) fn story(load: &LoadRun) -> Story {
+    let (report, crossed) = (&load.report, load.crossed.as_slice());
+    let slo = load.slo();
     let targets: Vec<&str> = report.targets.iter().map(|target| target.name.as_str()).collect();
     let started =
         jiff::Timestamp::from_millisecond(i64::try_from(report.started_unix_ms).unwrap_or(i64::MAX));
     Story {
         api_version: API_VERSION.to_owned(),
-        run: "load".to_owned(),
+        run: load.run.clone(),
         title: format!("Load on {}", targets.join(", ")),
         question: None,
         started_at: started.ok().map(|time| time.to_string()),
         seconds: Some(report.elapsed_s),
         verdict: verdict(report, crossed),
         reason: sentence(&reason(report, crossed)),
-        numbers: numbers(report),
-        commands: vec![Command { purpose: "Repeat it".into(), line: repeat }],
+        numbers: numbers(report, slo.as_ref()),
+        commands: vec![Command { purpose: "Repeat it".into(), line: load.repeat.clone() }],
         timeline: timeline(report),
-        sections: vec![latency(report), answers(report), generator::chapter(Some(report))],
-        measures: measures(report),
+        sections: std::iter::once(latency(report))
+            .chain([answers(report)])
+            .chain(slo.as_ref().map(objective))
+            .chain([generator::chapter(Some(report))])
+            .collect(),
+        measures: measures(report, slo.as_ref()),
     }
 }
 
@@ -55,14 +67,19 @@ fn reason(report: &LoadReport, crossed: &[String]) -> String {
     format!("{} of {} requests were answered well, 99 % of them within {p99}", count(ok), count(planned))
 }
 
-fn numbers(report: &LoadReport) -> Vec<Number> {
+fn numbers(report: &LoadReport, slo: Option<&Slo>) -> Vec<Number> {
     let (both, errors) = (&report.total, report.error_rate() * 100.0);
     let lost = report.accounting.planned.saturating_sub(report.accounting.ok);
     let latency = |label: &str, corrected: f64, uncorrected: f64| {
         let note = format!("{} counted from the sending", both.uncorrected.text(uncorrected));
         number(label, both.corrected.text(corrected), note, Tone::Plain)
     };
-    vec![
+    let budget = slo.map(|slo| {
+        let tone = if slo.budget_burnt > 1.0 { Tone::Bad } else { Tone::Good };
+        let note = format!("of an objective of {}", slo.name());
+        number("Error budget burnt", Unit::Percent.text(slo.budget_burnt * 100.0), note, tone)
+    });
+    let mut numbers = vec![
         number(
             "Answered well",
             Unit::RequestsPerSecond.text(report.ok_per_s),
@@ -79,7 +96,27 @@ fn numbers(report: &LoadReport) -> Vec<Number> {
         latency("p99 latency", both.corrected.p99, both.uncorrected.p99),
         latency("p99.9 latency", both.corrected.p999, both.uncorrected.p999),
         latency("Slowest", both.corrected.max, both.uncorrected.max),
-    ]
+    ];
+    numbers.extend(budget);
+    numbers
+}
+
+/// The error budget and its alerts.
+fn objective(slo: &Slo) -> Section {
+    let mut table =
+        Table::with_heads("Alerts", ["windows", "limit", "highest burn rate", "raised"]).figures([1, 2]);
+    for alert in &slo.alerts {
+        let tone = if alert.first_at.is_some() { Tone::Bad } else { Tone::Good };
+        table.row([
+            alert.windows().into(),
+            format!("{:.1}", alert.limit).into(),
+            format!("{:.2}", alert.highest).into(),
+            Cell::new(tone, alert.outcome()),
+        ]);
+    }
+    "Both windows must burn at the limit. An hour of the usual alerts on a month is a minute here."
+        .clone_into(&mut table.note);
+    section("The objective", &sentence(&slo.budget()), vec![Block::Table(table)])
 }
 
 fn timeline(report: &LoadReport) -> Timeline {
@@ -178,6 +215,15 @@ fn latency(report: &LoadReport) -> Section {
     if versions.len() > 1 {
         blocks.push(Block::Table(percentiles::table(&versions)));
     }
+    let seconds = report.seconds.iter().map(|second| (second.second as f64 + 1.0, &second.spread));
+    let map = heat_map("good answers", Role::Baseline, seconds);
+    if !map.columns.is_empty() {
+        let kept = map.columns.len();
+        blocks.push(Block::HeatMaps(vec![map]));
+        if report.seconds.iter().filter(|second| second.ok > 0).count() > kept {
+            blocks.push(Block::Text("The spread of each second is kept for the first hour.".into()));
+        }
+    }
     section("Latency", &report.explanation, blocks)
 }
 
@@ -228,10 +274,14 @@ fn figures(figures: &Figures) -> Block {
     Block::Table(table)
 }
 
-fn measures(report: &LoadReport) -> Vec<Measure> {
+fn measures(report: &LoadReport, slo: Option<&Slo>) -> Vec<Measure> {
     let corrected = &report.total.corrected;
     let latency = |name, millis| measure("Latency", name, Unit::Milliseconds, Better::Lower, Some(millis));
-    vec![
+    let burnt = slo.map(|slo| {
+        let burnt = Some(slo.budget_burnt * 100.0);
+        measure("Objective", "error budget burnt", Unit::Percent, Better::Lower, burnt)
+    });
+    let mut measures = vec![
         measure("Load", "planned", Unit::RequestsPerSecond, Better::Neither, Some(report.planned_per_s)),
         measure("Load", "answered well", Unit::RequestsPerSecond, Better::Higher, Some(report.ok_per_s)),
         measure("Load", "not answered well", Unit::Percent, Better::Lower, Some(report.error_rate() * 100.0)),
@@ -240,5 +290,7 @@ fn measures(report: &LoadReport) -> Vec<Measure> {
         latency("p99", corrected.p99),
         latency("p99.9", corrected.p999),
         latency("max", corrected.max),
-    ]
+    ];
+    measures.extend(burnt);
+    measures
 }

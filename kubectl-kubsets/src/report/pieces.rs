@@ -1,8 +1,9 @@
 //! Pieces of a story that every adapter needs.
 
+use kubsets_load::Spread;
 use kubsets_report::{
-    Axis, Better, Block, Chart, Extent, Lane, Line, Mark, Measure, Number, Role, Scale, Section, Shape, Tone,
-    Unit,
+    Axis, Better, Block, Chart, Extent, HeatColumn, HeatMap, Lane, Line, Mark, Measure, Number, Role, Scale,
+    Section, Shape, Tone, Unit,
 };
 
 /// Roles of several of a kind in one chart: loads, versions.
@@ -46,6 +47,26 @@ pub(super) fn latency_chart(id: &str, title: &str, note: &str, lines: Vec<Line>)
     let mut chart = chart(id, title, note, Unit::Milliseconds, lines);
     chart.axis.scale = Scale::Log;
     chart
+}
+
+/// How latencies were spread: the end of each second on the run's clock, and its spread. Empty ones are left out.
+pub(super) fn heat_map<'a>(
+    name: &str,
+    role: Role,
+    seconds: impl Iterator<Item = (f64, &'a Spread)>,
+) -> HeatMap {
+    let column = |(x, spread): (f64, &Spread)| HeatColumn {
+        x,
+        cells: spread.buckets().iter().map(|(bucket, count)| (usize::from(*bucket), *count)).collect(),
+    };
+    HeatMap {
+        name: name.to_owned(),
+        role,
+        unit: Unit::Milliseconds,
+        bounds: Spread::bounds_ms(),
+        columns: seconds.filter(|(_, spread)| !spread.is_empty()).map(column).collect(),
+        limits: Vec::new(),
+    }
 }
 
 /// Lanes that have something in them.

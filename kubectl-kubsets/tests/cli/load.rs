@@ -96,17 +96,33 @@ fn a_crossed_threshold_fails() {
     assert!(text.contains("planned 20 = ok"), "{text}");
 }
 
-#[test]
-fn a_page_tells_the_load_without_what_may_be_secret() {
-    let (here, url) = (Surroundings::new(), server());
-    let file = here.home().join("load.html");
+/// The page of a short load.
+pub(crate) fn page(here: &Surroundings) -> String {
+    let (url, file) = (server(), here.home().join("load.html"));
     let page = file.to_str().expect("UTF-8");
     let header = "authorization: Bearer of-a-secret";
-    let args = ["load", &url, "--rate", "50", "--duration", "2s", "-H", header, "--html", page];
+    let args =
+        ["load", &url, "--rate", "50", "--duration", "2s", "-H", header, "--slo", "99%", "--html", page];
     let output = here.run(&args);
     assert!(matches!(output.status.code(), Some(0 | 3)), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = std::fs::read_to_string(file).expect("is written");
-    for word in [url.as_str(), "VALID", "p99 latency", "planned 100 =", "kubectl kubsets load", "1.0"] {
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("of the error budget burnt") && text.contains("BURN RATE OVER"), "{text}");
+    std::fs::read_to_string(file).expect("is written")
+}
+
+#[test]
+fn a_page_tells_the_load_without_what_may_be_secret() {
+    let text = page(&Surroundings::new());
+    for word in [
+        "http://127.0.0.1:",
+        "VALID",
+        "p99 latency",
+        "planned 100 =",
+        "kubectl kubsets load",
+        "1.0",
+        "Spread of the latency, second by second",
+        "Error budget burnt",
+    ] {
         assert!(text.contains(word), "{word}");
     }
     assert!(!text.contains("of-a-secret"));
@@ -123,7 +139,9 @@ fn pods_take_parts_of_one_load_and_print_them_on_one_line() {
     });
     let start = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("is later");
     let start = (start.as_millis() + 500).to_string();
-    let order = order.to_string();
+    let file = here.home().join("order.json");
+    std::fs::write(&file, order.to_string()).expect("is written");
+    let order = file.to_str().expect("UTF-8");
     let reports = ["0", "1", "2"].map(|index| {
         // One after the other: the instant is over for the later ones, which is a failure that they tell.
         here.run(&[
@@ -136,7 +154,7 @@ fn pods_take_parts_of_one_load_and_print_them_on_one_line() {
             "--index",
             index,
             "--order",
-            &order,
+            order,
         ])
     });
     let [first, second, _] = reports;
@@ -164,4 +182,65 @@ fn targets_of_a_file_get_their_shares() {
     let planned = |index: usize| report["targets"][index]["accounting"]["planned"].as_u64();
     assert_eq!((planned(0), planned(1)), (Some(30), Some(10)));
     assert_eq!(report["targets"][0]["name"], "often");
+}
+
+#[test]
+fn a_server_that_answers_nothing_is_not_fast() {
+    let refused =
+        TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port is free");
+    let (url, rule) = (format!("http://{refused}/"), "p99 > 50ms");
+    let args = ["load", &url, "--rate", "20", "--duration", "1s", "--fail-if", rule];
+    let output = Surroundings::new().run(&args);
+    assert!(matches!(output.status.code(), Some(1 | 3)), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("crossed: p99 > 50ms, but no request has a latency (planned 20 ="), "{text}");
+}
+
+#[test]
+fn loads_are_on_record() {
+    let (here, url) = (Surroundings::new(), server());
+    let state = here.home().join("state").to_string_lossy().into_owned();
+    let load = |more: &[&str]| {
+        let header = "authorization: Bearer of-a-secret";
+        let args = ["load", &url, "--rate", "20", "--duration", "1s", "-H", header, "--state-dir", &state];
+        let output = here.run(&[&args[..], more].concat());
+        assert!(matches!(output.status.code(), Some(0 | 3)), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    load(&["--slo", "99.9%"]);
+    load(&[]);
+    load(&["--no-record"]);
+    let output = |args: &[&str]| {
+        let output = here.run(&[args, &["--state-dir", &state]].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("is text")
+    };
+    let list = output(&["report", "--list", "-o", "json"]);
+    let list: serde_json::Value = serde_json::from_str(&list).expect("is JSON");
+    let runs: Vec<&str> = list
+        .pointer("/items")
+        .unwrap_or(&list)
+        .as_array()
+        .expect("is a list")
+        .iter()
+        .map(|one| {
+            assert_eq!(one["kind"], "load");
+            one["run"].as_str().expect("has a name")
+        })
+        .collect();
+    assert_eq!(runs.len(), 2);
+    let text = output(&["report", runs[1], "-o", "markdown"]);
+    for words in ["planned 20 =", "kubectl kubsets load", "99.9 %", "authorization: VALUE"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let two = output(&["report", "--compare", runs[1], runs[0], "-o", "markdown"]);
+    assert!(two.contains("p99"), "{two}");
+    for run in runs {
+        let file = std::fs::read_to_string(format!("{state}/runs/{run}/load-run.json")).expect("is there");
+        assert!(!file.contains("of-a-secret") && file.len() < 1 << 16, "{} bytes", file.len());
+    }
+    assert_eq!(
+        here.run(&["lab", "report", "--state-dir", &state]).status.code(),
+        Some(2),
+        "no lab is on record"
+    );
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kubsets_lab::operation::Load;
 use kubsets_lab::plan::PlannedStep;
-use kubsets_load::{Generator, LoadReport, LoadSpec, Running, Schedule, Target, Tick, Validity};
+use kubsets_load::{Generator, LoadReport, LoadSpec, Running, Schedule, Spread, Target, Tick, Validity};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -157,6 +157,7 @@ fn seen(name: &str, tick: &Tick) -> LoadTick {
         in_flight: tick.in_flight,
         p50_ms: millis(0.5),
         p99_ms: millis(0.99),
+        spread: Spread::of(&tick.latencies),
     }
 }
 

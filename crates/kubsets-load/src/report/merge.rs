@@ -69,6 +69,7 @@ impl Second {
         self.max_ms = worst(self.max_ms, other.max_ms);
         self.lag_ms = self.lag_ms.max(other.lag_ms);
         self.disturbed |= other.disturbed;
+        self.spread.merge(&other.spread);
         for (version, (answers, bad)) in other.versions {
             let known = self.versions.entry(version).or_default();
             *known = (known.0 + answers, known.1 + bad);

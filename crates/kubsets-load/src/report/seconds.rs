@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::spread::Spread;
 use crate::tick::Tick;
+
+/// Seconds from the start of a run that keep their spread, so that a report stays small: one hour.
+const SPREAD_SECONDS: u64 = 3_600;
 
 /// One second of a run in numbers. Latencies are those of good answers from the planned instant, in
 /// milliseconds, and absent in a second without any.
@@ -42,6 +46,9 @@ pub struct Second {
     pub lag_ms: f64,
     /// Whether the generator stood still for so long that this second says nothing about the server.
     pub disturbed: bool,
+    /// Spread of the latencies; absent after the first hour of a run.
+    #[serde(default, skip_serializing_if = "Spread::is_empty")]
+    pub spread: Spread,
     /// Answers and bad answers by version.
     pub versions: BTreeMap<String, (u64, u64)>,
 }
@@ -65,7 +72,26 @@ impl Second {
             max_ms: at(1.0),
             lag_ms: tick.lag_ms,
             disturbed: tick.disturbed,
+            spread: if tick.second < SPREAD_SECONDS {
+                Spread::of(&tick.latencies)
+            } else {
+                Spread::default()
+            },
             versions: tick.versions.iter().map(|(name, v)| (name.clone(), (v.count, v.bad))).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::latencies::Latencies;
+
+    #[test]
+    fn the_spread_is_kept_for_an_hour() {
+        let latencies: Latencies = serde_json::from_str("[[1000000,3]]").unwrap();
+        let second = |second| Second::of(&Tick { second, latencies: latencies.clone(), ..Tick::default() });
+        assert_eq!(second(3_599).spread, Spread::of(&latencies));
+        assert!(second(3_600).spread.is_empty());
     }
 }

@@ -59,7 +59,7 @@ async fn the_identity_holds_with_every_kind_of_end() {
     assert!(counts.ok > 0 && counts.failed > 0 && counts.timed_out > 0, "{counts}");
     let breach = |text: &str| text.parse::<Threshold>().unwrap().breach(&report);
     assert_eq!(breach("p99 > 10s"), None);
-    assert!(breach("errors > 0.1%").unwrap().starts_with("errors > 0.1%: measured "));
+    assert!(breach("errors > 0.1%").unwrap().starts_with("errors > 0.1%, measured "));
     assert_eq!(breach("failed < 0"), None);
     let text = serde_json::to_string(&report).unwrap();
     let again: LoadReport = serde_json::from_str(&text).unwrap();

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::Duration;
 
-use kubsets_load::{ErrorKind, Generator, LoadError, LoadReport, LoadSpec, Schedule};
+use kubsets_load::{ErrorKind, Generator, LoadError, LoadReport, LoadSpec, Schedule, Threshold};
 
 use crate::server::{Reply, Server};
 
@@ -42,6 +42,13 @@ async fn refused_connections_are_connect_errors() {
     assert_eq!(report.total.corrected.count, 0);
     assert_eq!(report.total.failed.count, 50);
     assert!((report.error_rate() - 1.0).abs() < 1e-9);
+    // No latency is no good latency, whichever way the rule asks.
+    for rule in ["p99 > 50ms", "uncorrected.max < 1s"] {
+        let breach = rule.parse::<Threshold>().unwrap().breach(&report).unwrap();
+        assert!(
+            breach.starts_with(&format!("{}, but no request has a latency", rule.replace("1s", "1000ms")))
+        );
+    }
 }
 
 #[tokio::test]

@@ -71,7 +71,12 @@ impl Server {
     /// The longest time in milliseconds for which the server or the generator had to wait for a processor:
     /// on a busy machine no figure can be better than that.
     pub(crate) fn slack_ms(&self, report: &LoadReport) -> f64 {
-        self.lag_us.load(Ordering::Relaxed) as f64 / 1e3 + report.pacing.longest_pause_ms
+        self.lag_ms() + report.pacing.longest_pause_ms
+    }
+
+    /// The longest time in milliseconds for which the server had to wait for a processor.
+    pub(crate) fn lag_ms(&self) -> f64 {
+        self.lag_us.load(Ordering::Relaxed) as f64 / 1e3
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

@@ -67,6 +67,25 @@ async fn a_stall_until_after_the_end_is_seen_although_few_connections_could_noti
 }
 
 #[tokio::test]
+async fn ten_seconds_of_stall_at_the_end_of_a_run_are_seen_within_two_percent() {
+    let server = stalling(Duration::from_secs(2), Duration::from_secs(12));
+    let mut spec = spec(&server, 100.0, 12);
+    spec.connections = 10;
+    spec.queue = 2_000;
+    spec.timeout = Duration::from_secs(30);
+    let report = run(spec).await;
+    assert_eq!(report.accounting.ok, 1_200);
+    // 200 requests are quick; those planned at 2.00, 2.01 … 11.99 s are all answered at 12 s. A busy machine may
+    // add the time that it took from the test, and no more than a fifth of a second.
+    let slack = (server.slack_ms(&report) + 10.0).min(200.0);
+    within(report.total.corrected.p50, 4_000.0, slack);
+    within(report.total.corrected.p90, 8_800.0, slack);
+    within(report.total.corrected.p99, 9_880.0, slack);
+    within(report.total.corrected.max, 10_000.0, slack);
+    assert!(report.total.uncorrected.p90 < 500.0 + slack, "{:?}", report.total.uncorrected);
+}
+
+#[tokio::test]
 async fn a_stall_in_the_middle_is_seen_in_full() {
     let server = stalling(Duration::from_secs(1), Duration::from_secs(2));
     let mut spec = spec(&server, 100.0, 3);

@@ -1,19 +1,19 @@
 //! `canary run`: a lab of one canary, run by the engine, whose promotion stays.
 
-use kubsets_delivery::{Outcome, Plan, Record, RunVerdict, StateDir, record};
+use kubsets_delivery::{Outcome, Plan, RunVerdict, StateDir, record};
 use kubsets_engine::{ClusterStage, LabEvent, LabRecord, Setting, World};
 use kubsets_kube::Access;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use super::outcome;
 use super::plan;
 use super::release::Release;
 use crate::app::App;
+use crate::commands::lab::watch::watch;
 use crate::report;
 use crate::signals;
 use crate::ui::canary_log;
-use crate::ui::tui::{self, CanaryView, End};
 use crate::ui::{ExitCode, Failure, Format, Printer, Risk};
 
 /// Arguments of `canary run`.
@@ -48,8 +48,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     report::note_environment(&app.ui, &access, &state, &plan.run).await;
     let (cancel, leave) = (CancellationToken::new(), CancellationToken::new());
     let lab = args.release.lab_plan(&plan)?;
-    let (listener, told) = unbounded_channel();
-    let (sender, events) = unbounded_channel();
+    let (listener, events) = unbounded_channel();
     let setting = Setting {
         run: plan.run.clone(),
         namespace: plan.namespace.clone(),
@@ -59,8 +58,9 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         presenter: None,
         repeat_command: report::repeat_command(&plan),
     };
+    let inside = access.clone().with_namespace(&plan.namespace);
     let world = World {
-        access: access.clone().with_namespace(&plan.namespace),
+        access: inside.clone(),
         gateway: plan.endpoint.url.clone(),
         run: plan.run.clone(),
         plan: &lab,
@@ -69,14 +69,11 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         release: Some(plan.clone()),
         presented: false,
     };
-    let work = async {
-        let run = Box::pin(kubsets_engine::run(&lab, setting, |events| ClusterStage::new(world, events)));
-        tokio::join!(run, pass_on(told, sender)).0
-    };
+    let work = Box::pin(kubsets_engine::run(&lab, setting, |events| ClusterStage::new(world, events)));
     let live = !args.plain && app.ui.has_screen() && app.ui.format() == Format::Table && !app.ui.is_quiet();
     let watching = async {
         if live {
-            watch(app, &args.release, &access, events, (&cancel, &leave)).await;
+            watch(app, &inside, &args.release.title(), events, (&cancel, &leave)).await;
         } else {
             log(&app.ui, events).await;
         }
@@ -110,16 +107,6 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from_number(outcome.exit_code))
 }
 
-/// What the engine tells of the canary, until it has ended.
-async fn pass_on(mut told: UnboundedReceiver<LabRecord>, sender: UnboundedSender<Record>) {
-    while let Some(record) = told.recv().await {
-        if let LabEvent::Canary(record) = record.event {
-            // Without a listener the run goes on.
-            let _ = sender.send(*record);
-        }
-    }
-}
-
 /// First line of a command that changes something: context, server, namespace.
 fn announce(app: &App, access: &Access, plan: &Plan) {
     app.ui.message(access.facts().to_string());
@@ -141,27 +128,12 @@ fn announce(app: &App, access: &Access, plan: &Plan) {
     }
 }
 
-/// The live picture, until the events end or the user leaves.
-async fn watch(
-    app: &App,
-    release: &Release,
-    access: &Access,
-    events: UnboundedReceiver<Record>,
-    (cancel, leave): (&CancellationToken, &CancellationToken),
-) {
-    let facts = tui::Facts { context: access.facts().context.clone(), title: release.title() };
-    match tui::show(CanaryView::new(facts), events, cancel.clone(), app.ui.style()).await {
-        Ok(End::Finished) => {}
-        Ok(End::Left) => leave.cancel(),
-        // The run goes on: only its picture is lost.
-        Err(error) => app.ui.warn(format!("the live picture cannot be drawn: {error}")),
-    }
-}
-
 /// The plain log: a line per event, and figures now and then.
-async fn log(ui: &Printer, mut events: UnboundedReceiver<Record>) {
+async fn log(ui: &Printer, mut events: UnboundedReceiver<LabRecord>) {
     while let Some(record) = events.recv().await {
-        if let Some(text) = canary_log::timed(&record, ui.message_style()) {
+        if let LabEvent::Canary(record) = record.event
+            && let Some(text) = canary_log::timed(&record, ui.message_style())
+        {
             ui.message(text);
         }
     }

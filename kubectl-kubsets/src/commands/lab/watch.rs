@@ -1,4 +1,4 @@
-//! The live picture of a lab, and the pods that it shows.
+//! The live picture of a lab, which a canary that is a run of its own is too, and the pods that it shows.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::ui::tui::{self, End, LabFacts, LabNews, LabView, PodLine};
 const PODS_EVERY: Duration = Duration::from_secs(2);
 
 /// Shows the picture until the events end or the user leaves.
-pub(super) async fn watch(
+pub(crate) async fn watch(
     app: &App,
     access: &Access,
     lab: &str,

@@ -7,16 +7,19 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use kubsets_load::{Generator, HdrLog, LoadReport, LoadSpec, Running, Tick, seconds_csv};
+use kubsets_undo::{RunId, StateDir};
+use serde::Serialize;
 
 use super::Args;
 use super::figures::Figures;
 use super::metrics::Metrics;
 use super::report;
 use crate::app::App;
+use crate::cli::values::Percent;
 use crate::cli::words::typed;
-use crate::report::load_story;
+use crate::report::{LoadRun, Slo, load_story};
 use crate::ui::tui::{LoadFacts, LoadView, show_load};
-use crate::ui::{ExitCode, Failure, Format};
+use crate::ui::{ExitCode, Failure, Format, Printer};
 
 /// Seconds between lines of progress where no bar can be drawn.
 const LINE_EVERY: u64 = 5;
@@ -50,13 +53,27 @@ pub(super) fn finish(
         std::fs::write(file, seconds_csv(&report.seconds))
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
-    let crossed: Vec<String> = args.fail_if.iter().filter_map(|rule| rule.crossed_by(report)).collect();
+    let crossed: Vec<String> = args.fail_if.iter().filter_map(|rule| rule.breach(report)).collect();
+    let id = RunId::generate();
+    let run = LoadRun {
+        run: id.to_string(),
+        repeat: typed(),
+        crossed: crossed.clone(),
+        objective: args.slo.map(Percent::share),
+        report: report.clone(),
+    };
     if let Some(file) = &args.html {
-        let story = load_story(report, &crossed, typed());
-        std::fs::write(file, kubsets_report::report_html(&story))
+        std::fs::write(file, kubsets_report::report_html(&load_story(&run)))
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
-    app.ui.emit("LoadReport", report, |style| report::render(report, &crossed, style))?;
+    let told = Told { report, slo: run.slo() };
+    app.ui.emit("LoadReport", &told, |style| report::render(report, &crossed, told.slo.as_ref(), style))?;
+    if !args.no_record {
+        match run.write(&StateDir::at(app.state_dir()), &id) {
+            Ok(()) => app.ui.detail(format!("record: `kubectl kubsets report {id}` tells it again")),
+            Err(error) => app.ui.warn(format!("there is no record: {}", Printer::one_line(&error))),
+        }
+    }
     if interrupted {
         return Ok(ExitCode::Interrupted);
     }
@@ -77,6 +94,15 @@ pub(super) fn finish(
         }
     }
     Ok(ExitCode::VerdictFailed)
+}
+
+/// A report with what it says of an objective.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    report: &'a LoadReport,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    slo: Option<Slo>,
 }
 
 fn facts(args: &Args, spec: &LoadSpec) -> LoadFacts {

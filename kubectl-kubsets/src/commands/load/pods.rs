@@ -51,16 +51,17 @@ pub(super) async fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
     let start = SystemTime::now() + args.start_in;
     let start_unix_ms = u64::try_from(start.duration_since(UNIX_EPOCH)?.as_millis())?;
     let run = RunId::generate();
-    let job = job::job(&job::Wanted {
+    let order_text = serde_json::to_string(&order)?;
+    let wanted = job::Wanted {
         run: run.as_str(),
         namespace: access.namespace(),
         image: &image,
         pods: args.pods,
         deadline: longest + GRACE,
         start_unix_ms,
-        order: &serde_json::to_string(&order)?,
-    });
-    let load = Load::new(&access, &job)?;
+        order: &order_text,
+    };
+    let load = Load::new(&access, job::job(&wanted), job::secret(&wanted))?;
     for left in load.clear_leftovers().await? {
         app.ui.message(format!("removed the Job {left} that an earlier load left"));
     }

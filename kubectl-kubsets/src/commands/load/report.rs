@@ -2,9 +2,10 @@
 
 use kubsets_load::{FindMaxReport, LoadReport, Table as Figures};
 
+use crate::report::Slo;
 use crate::ui::{Cell, Style, Table, Tone, millis, percent};
 
-pub(super) fn render(report: &LoadReport, crossed: &[String], style: Style) -> String {
+pub(super) fn render(report: &LoadReport, crossed: &[String], slo: Option<&Slo>, style: Style) -> String {
     let mut text = format!(
         "{} for {:.1} s ({} loop, {}): {:.1} requests/s planned, {:.1} good answers/s, {} errors\n",
         report.schedule,
@@ -26,6 +27,10 @@ pub(super) fn render(report: &LoadReport, crossed: &[String], style: Style) -> S
     if !report.total.errors.is_empty() {
         text.push('\n');
         text.push_str(&table(&report.error_table(), style));
+    }
+    if let Some(slo) = slo {
+        text.push('\n');
+        text.push_str(&objective(slo, style));
     }
     for warning in &report.validity.warnings {
         append!(text, "{} {warning}\n", style.paint(Tone::Warn, "note:"));
@@ -55,6 +60,22 @@ fn table(figures: &Figures, style: Style) -> String {
     table.render(style)
 }
 
+/// The error budget in a line, and its alerts.
+fn objective(slo: &Slo, style: Style) -> String {
+    let mut table = Table::new(["BURN RATE OVER", "LIMIT", "HIGHEST", "ALERT"]).right([1, 2]);
+    for alert in &slo.alerts {
+        let tone = if alert.first_at.is_some() { Tone::Bad } else { Tone::Good };
+        table.row([
+            alert.windows().into(),
+            format!("{:.1}", alert.limit).into(),
+            format!("{:.2}", alert.highest).into(),
+            Cell::new(tone, alert.outcome()),
+        ]);
+    }
+    let tone = if slo.budget_burnt > 1.0 { Tone::Bad } else { Tone::Plain };
+    format!("{}\n{}", style.paint(tone, &slo.budget()), table.render(style))
+}
+
 pub(super) fn render_search(report: &FindMaxReport, style: Style) -> String {
     let mut table = Table::new(["RATE", "KEPT", "P99", "ERRORS", "WHY"]).right([0, 2, 3]);
     for trial in &report.trials {
@@ -69,8 +90,12 @@ pub(super) fn render_search(report: &FindMaxReport, style: Style) -> String {
     }
     let rate = |rate: Option<f64>| rate.map_or_else(|| "none".to_owned(), |rate| format!("{rate:.0}"));
     let broken = report.broken_at.map(|broken| format!(", broken at {broken:.0}")).unwrap_or_default();
+    let limit = report.generator_limit.as_ref().map_or_else(String::new, |limit| {
+        let text = format!("the generator is the limit at {:.0} requests/s: {}", limit.rate, limit.reason);
+        format!("{} {text}\n", style.paint(Tone::Warn, "note:"))
+    });
     format!(
-        "{}highest rate that keeps the objective: {} requests/s{broken}\n",
+        "{}highest rate that keeps the objective: {} requests/s{broken}\n{limit}",
         table.render(style),
         rate(report.rate)
     )

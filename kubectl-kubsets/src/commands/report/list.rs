@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::Scope;
 use crate::app::App;
+use crate::report::{LoadRun, load_story};
 use crate::ui::{Cell, ExitCode, Style, Table, Tone};
 
 /// Kinds of runs.
@@ -15,6 +16,7 @@ use crate::ui::{Cell, ExitCode, Style, Table, Tone};
 enum Kind {
     Canary,
     Lab,
+    Load,
 }
 
 /// How a run ended, in the words of its kind.
@@ -23,6 +25,8 @@ enum Kind {
 enum Ended {
     Canary(RunVerdict),
     Lab(Verdict),
+    /// The word of its report.
+    Load(String),
 }
 
 /// A run on record.
@@ -67,6 +71,20 @@ fn read(state: &StateDir, run: &RunId, scope: Scope<'_>) -> anyhow::Result<Optio
             reason: outcome.map(|outcome| outcome.reason),
         }));
     }
+    if scope.has_loads()
+        && let Some(load) = LoadRun::read(&state.run(run))?
+    {
+        let story = load_story(&load);
+        return Ok(Some(Listed {
+            run: run.clone(),
+            kind: Kind::Load,
+            lab: None,
+            deployment: None,
+            verdict: Some(Ended::Load(story.verdict.word.to_lowercase())),
+            seconds: story.seconds,
+            reason: Some(story.reason),
+        }));
+    }
     let Some(plan) = state.read::<kubsets_lab::Plan>(run, kubsets_engine::PLAN_FILE)? else {
         return Ok(None);
     };
@@ -88,6 +106,7 @@ fn read(state: &StateDir, run: &RunId, scope: Scope<'_>) -> anyhow::Result<Optio
 impl Listed {
     fn what(&self) -> String {
         match (&self.kind, &self.lab, &self.deployment) {
+            (Kind::Load, ..) => "load".to_owned(),
             (Kind::Lab, Some(lab), _) => format!("lab {lab}"),
             (_, Some(lab), _) => lab.clone(),
             (_, None, deployment) => format!("canary of {}", deployment.as_deref().unwrap_or("?")),
@@ -95,10 +114,15 @@ impl Listed {
     }
 }
 
-fn ending(ended: Option<&Ended>) -> (Tone, &'static str) {
+fn ending(ended: Option<&Ended>) -> (Tone, &str) {
     match ended {
         Some(Ended::Canary(RunVerdict::Promoted)) => (Tone::Good, "promoted"),
         Some(Ended::Canary(RunVerdict::RolledBack)) => (Tone::Bad, "rolled back"),
+        Some(Ended::Load(word)) => match word.as_str() {
+            "valid" => (Tone::Good, word),
+            "fail" => (Tone::Bad, word),
+            _ => (Tone::Warn, word),
+        },
         Some(Ended::Lab(Verdict::Pass)) => (Tone::Good, "pass"),
         Some(Ended::Lab(Verdict::Fail)) => (Tone::Bad, "fail"),
         Some(Ended::Lab(Verdict::Skipped)) => (Tone::Warn, "skipped"),

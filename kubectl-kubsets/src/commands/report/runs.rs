@@ -6,7 +6,7 @@ use kubsets_engine::PLAN_FILE as LAB_PLAN;
 use kubsets_lab::Plan;
 use kubsets_undo::{RunId, StateDir};
 
-use crate::report::LabRun;
+use crate::report::{LOAD_RUN_FILE, LabRun};
 use crate::ui::Failure;
 
 /// Kinds of runs.
@@ -35,6 +35,11 @@ impl Scope<'_> {
         matches!(self, Self::All | Self::Canary)
     }
 
+    /// Whether loads are meant.
+    pub(super) fn has_loads(self) -> bool {
+        self == Self::All
+    }
+
     /// A command that makes a run of the kind.
     fn example(self) -> String {
         match self {
@@ -50,6 +55,9 @@ impl Scope<'_> {
             Ok(Some(plan)) if self.has_lab(&plan.lab) => return true,
             Err(_) if self != Self::Canary => return true,
             _ => {}
+        }
+        if self.has_loads() && state.run(run).join(LOAD_RUN_FILE).is_file() {
+            return true;
         }
         self.has_canaries() && state.run(run).join(kubsets_delivery::record::PLAN_FILE).is_file()
     }

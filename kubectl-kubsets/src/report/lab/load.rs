@@ -7,7 +7,7 @@ use kubsets_report::{Block, Cell, Chart, Role, Section, Shape, Table, Tone, Unit
 use serde_json::Value;
 
 use super::{LabRun, head};
-use crate::report::pieces::{chart, count, latency_chart, line, role_at, section as chapter};
+use crate::report::pieces::{chart, count, heat_map, latency_chart, line, role_at, section as chapter};
 
 /// A load that was sent.
 pub(super) struct LoadSeen<'a> {
@@ -139,7 +139,14 @@ fn latency(place: usize, load: &LoadSeen<'_>, several: bool) -> Chart {
 
 /// The loads in numbers; none without one.
 pub(super) fn section(loads: &[LoadSeen<'_>]) -> Option<Section> {
-    let blocks: Vec<Block> = loads.iter().map(table).map(Block::Table).collect();
+    let mut blocks: Vec<Block> = loads.iter().map(table).map(Block::Table).collect();
+    let maps = loads.iter().enumerate().map(|(place, load)| {
+        heat_map(load.name, role_at(place), load.ticks.iter().map(|(at, tick)| (*at, &tick.spread)))
+    });
+    let maps: Vec<_> = maps.filter(|map| !map.columns.is_empty()).collect();
+    if !maps.is_empty() {
+        blocks.push(Block::HeatMaps(maps));
+    }
     (!blocks.is_empty()).then(|| {
         let intro = "Open loop: requests are sent at their planned instants, whatever the answers do. Each planned \
 request is answered well, failed, timed out or never sent.";

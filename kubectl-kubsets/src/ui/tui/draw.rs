@@ -258,7 +258,7 @@ fn or_dash(text: &str) -> String {
 }
 
 /// A figure of evidence: large ones need no decimals.
-fn figure(value: f64) -> String {
+pub(super) fn figure(value: f64) -> String {
     match value {
         v if !v.is_finite() || v >= 1e6 => "over a million".to_owned(),
         v if v >= 100.0 => format!("{v:.0}"),

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ratatui::Frame;
+use ratatui::backend::Backend;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use ratatui::{Frame, Terminal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
@@ -62,21 +63,32 @@ pub(crate) trait Picture {
 /// # Errors
 /// When the terminal cannot be used; it is as before then.
 pub(crate) async fn show<P: Picture>(
-    mut view: P,
-    mut events: UnboundedReceiver<P::Event>,
+    view: P,
+    events: UnboundedReceiver<P::Event>,
     abort: CancellationToken,
     style: Style,
 ) -> std::io::Result<End> {
-    // Restores the terminal on panic too.
-    let mut terminal = ratatui::try_init()?;
-    let _restore = Restore;
-    let (mut keys, _stop) = read_keys();
+    let terminal = ratatui::try_init()?;
+    let (keys, _stop) = read_keys();
     let look = Look { unicode: style.unicode, color: style.color };
+    follow((terminal, ratatui::restore), view, events, keys, abort, look).await
+}
+
+/// The loop on a terminal, which `restore` gives back at the end and on panic too.
+async fn follow<P: Picture, B: Backend<Error: std::error::Error + Send + Sync + 'static>>(
+    (mut terminal, restore): (Terminal<B>, impl FnMut()),
+    mut view: P,
+    mut events: UnboundedReceiver<P::Event>,
+    mut keys: UnboundedReceiver<KeyEvent>,
+    abort: CancellationToken,
+    look: Look,
+) -> std::io::Result<End> {
+    let _restore = Restore(restore);
     let mut clock = tokio::time::interval(PERIOD);
     let mut over = false;
     let mut until: Option<tokio::time::Instant> = None;
     loop {
-        terminal.draw(|frame| view.draw(frame, look))?;
+        terminal.draw(|frame| view.draw(frame, look)).map_err(std::io::Error::other)?;
         if until.is_some_and(|end| tokio::time::Instant::now() >= end) {
             return Ok(End::Finished);
         }
@@ -139,10 +151,82 @@ impl Drop for StopOnDrop {
 }
 
 /// Gives the terminal back, whichever way the picture is left.
-pub(super) struct Restore;
+pub(super) struct Restore<F: FnMut()>(pub(super) F);
 
-impl Drop for Restore {
+impl<F: FnMut()> Drop for Restore<F> {
     fn drop(&mut self) {
-        ratatui::restore();
+        (self.0)();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::backend::TestBackend;
+
+    use super::*;
+
+    const LOOK: Look = Look { unicode: true, color: false };
+
+    /// A picture that breaks when its first event has come.
+    #[derive(Default)]
+    struct Broken {
+        told: bool,
+    }
+
+    impl Picture for Broken {
+        type Event = ();
+
+        fn update(&mut self, (): &()) {
+            self.told = true;
+        }
+
+        fn draw(&self, _frame: &mut Frame<'_>, _look: Look) {
+            assert!(!self.told, "this picture cannot be drawn");
+        }
+
+        fn press(&mut self, _key: KeyEvent, _over: bool) -> Option<Wish> {
+            Some(Wish::Leave)
+        }
+
+        fn pass(&mut self, _time: Duration) {}
+
+        fn stays(&self) -> bool {
+            true
+        }
+    }
+
+    /// Shows the picture with an event or a key: how that ended, and how often the terminal was given back.
+    async fn shown(event: bool) -> (Result<End, tokio::task::JoinError>, usize) {
+        let restored = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let count = Arc::clone(&restored);
+        let restore = move || {
+            count.fetch_add(1, Ordering::Relaxed);
+        };
+        let terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+        let (feed, events) = unbounded_channel();
+        let (press, keys) = unbounded_channel();
+        if event {
+            feed.send(()).unwrap();
+        } else {
+            press.send(KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE)).unwrap();
+        }
+        let abort = CancellationToken::new();
+        let task = tokio::spawn(follow((terminal, restore), Broken::default(), events, keys, abort, LOOK));
+        let ended = task.await.map(|end| end.unwrap());
+        drop((feed, press));
+        (ended, restored.load(Ordering::Relaxed))
+    }
+
+    #[tokio::test]
+    async fn the_terminal_is_given_back_when_a_picture_panics() {
+        let (ended, restored) = shown(true).await;
+        assert!(ended.unwrap_err().is_panic());
+        assert_eq!(restored, 1);
+    }
+
+    #[tokio::test]
+    async fn the_terminal_is_given_back_when_the_user_leaves() {
+        let (ended, restored) = shown(false).await;
+        assert_eq!((ended.unwrap(), restored), (End::Left, 1));
     }
 }

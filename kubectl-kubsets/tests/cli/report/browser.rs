@@ -1,4 +1,5 @@
-//! The report as a browser shows it: no error on the console, and what matters within the first screen.
+//! The report as a browser shows it: no error on the console, what matters within the first screen, and a picture of
+//! each kind of page, light and dark.
 //!
 //! Needs Chromium; without it these tests say so and pass, unless `KUBSETS_REQUIRE_BROWSER` is set. `KUBSETS_BROWSER`
 //! names another program.
@@ -11,8 +12,15 @@ use crate::run::Surroundings;
 
 /// The first screen of acceptance: width and height in pixels.
 const SCREEN: (u32, u32) = (1280, 800);
-/// A phone; Chromium without a screen has no narrower window.
+/// A phone as pictures show it.
+const HAND: (u32, u32) = (390, 844);
+/// A phone as scripts see it: they are not told of a narrower window.
 const PHONE: (u32, u32) = (500, 844);
+/// Colour schemes, in the numbers of Chromium.
+const DARK: u8 = 0;
+const LIGHT: u8 = 1;
+/// More bytes than a picture or a paper without anything on it has.
+const BLANK: usize = 20_000;
 /// The most that a page may be, in bytes.
 const LIMIT: usize = 1 << 20;
 
@@ -42,35 +50,60 @@ fn browser() -> Option<PathBuf> {
     found
 }
 
-/// Opens a page: its document after loading, and what was said on the console.
-fn open(browser: &Path, home: &Path, page: &str, (width, height): (u32, u32)) -> (String, Vec<String>) {
-    let file = home.join(format!("page-{width}.html"));
+/// Starts the browser on a page: what it wrote, and what was said on the console.
+fn start(browser: &Path, home: &Path, page: &str, args: &[String]) -> (Vec<u8>, Vec<String>) {
+    let folder = tempfile::tempdir_in(home).expect("a folder can be made");
+    let file = folder.path().join("page.html");
     std::fs::write(&file, page).expect("can be written");
-    let profile = home.join(format!("profile-{width}"));
     let output = Command::new(browser)
-        .args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--no-first-run",
-            "--disable-background-networking",
-        ])
-        .args([
-            "--disable-component-update",
-            "--disable-sync",
-            "--enable-logging=stderr",
-            "--v=0",
-            "--dump-dom",
-        ])
-        .arg(format!("--user-data-dir={}", profile.display()))
-        .arg(format!("--window-size={width},{height}"))
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
+        .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
+        .args(["--hide-scrollbars", "--enable-logging=stderr", "--v=0"])
+        .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
+        .args(args)
         .arg(format!("file://{}", file.display()))
         .output()
         .expect("the browser starts");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
     let console = said.lines().filter(|line| line.contains("CONSOLE")).map(str::to_owned).collect();
-    (String::from_utf8_lossy(&output.stdout).into_owned(), console)
+    (output.stdout, console)
+}
+
+/// Opens a page: its document after loading, and what was said on the console.
+fn open(browser: &Path, home: &Path, page: &str, (width, height): (u32, u32)) -> (String, Vec<String>) {
+    let args = ["--dump-dom".to_owned(), format!("--window-size={width},{height}")];
+    let (document, console) = start(browser, home, page, &args);
+    (String::from_utf8_lossy(&document).into_owned(), console)
+}
+
+/// A file that the browser makes of a page without a word on the console.
+fn made(browser: &Path, home: &Path, page: &str, how: &str, more: &[String]) -> Vec<u8> {
+    let folder = tempfile::tempdir_in(home).expect("a folder can be made");
+    let file = folder.path().join("made");
+    let args: Vec<String> =
+        std::iter::once(format!("--{how}={}", file.display())).chain(more.iter().cloned()).collect();
+    let (_, console) = start(browser, home, page, &args);
+    assert_eq!(console, Vec::<String>::new());
+    std::fs::read(&file).expect("was made")
+}
+
+/// Width and height of a picture, from the head of the PNG file.
+fn size(picture: &[u8]) -> (u32, u32) {
+    assert!(picture.starts_with(b"\x89PNG\r\n\x1a\n"), "is no PNG");
+    let number = |at: usize| u32::from_be_bytes(picture[at..at + 4].try_into().expect("is four bytes"));
+    (number(16), number(20))
+}
+
+/// A canary, a lab, and a load, as pages.
+fn pages(here: &Surroundings) -> [(&'static str, String); 3] {
+    let page = |run: &str| output(here, &["report", run, "-o", "html"]);
+    let labs = super::lab::state(here);
+    [
+        ("canary", page(&record(BAD))),
+        ("lab", page(&format!("{labs}/runs/{}", super::lab::POD_KILL))),
+        ("load", crate::load::page(here)),
+    ]
 }
 
 /// Ends of verdict, reason, numbers and repeat command, and the width of the page.
@@ -87,14 +120,39 @@ fn measure(browser: &Path, home: &Path, page: &str, screen: (u32, u32)) -> Vec<i
 }
 
 #[test]
+fn pages_are_drawn_on_every_screen_and_on_paper() {
+    let Some(browser) = browser() else { return };
+    let here = Surroundings::new();
+    for (kind, page) in pages(&here) {
+        assert!(page.len() <= LIMIT, "{kind}: {} bytes", page.len());
+        for screen in [SCREEN, HAND] {
+            let picture = |scheme: u8| {
+                let more = [
+                    format!("--window-size={},{}", screen.0, screen.1),
+                    format!("--blink-settings=preferredColorScheme={scheme}"),
+                ];
+                let picture = made(&browser, here.home(), &page, "screenshot", &more);
+                assert_eq!(size(&picture), screen, "{kind}");
+                // One colour all over packs into a few thousand bytes.
+                assert!(picture.len() > BLANK, "{kind} {screen:?}: blank, {} bytes", picture.len());
+                picture
+            };
+            assert_ne!(picture(DARK), picture(LIGHT), "{kind} {screen:?}: the dark page is the light one");
+        }
+        let paper = made(&browser, here.home(), &page, "print-to-pdf", &[]);
+        assert!(paper.starts_with(b"%PDF-") && paper.len() > BLANK, "{kind}: {} bytes", paper.len());
+    }
+}
+
+#[test]
 fn what_matters_is_on_the_first_screen() {
     let Some(browser) = browser() else { return };
     let here = Surroundings::new();
     let labs = super::lab::state(&here);
     let lab = |run: &str| format!("{labs}/runs/{run}");
     let runs = [record(BAD), record(GOOD), lab(super::lab::POD_KILL), lab(super::lab::RELEASE)];
-    for run in &runs {
-        let page = output(&here, &["report", run, "-o", "html"]);
+    let pages = runs.map(|run| (output(&here, &["report", &run, "-o", "html"]), run));
+    for (page, run) in pages.into_iter().chain([(crate::load::page(&here), "load".to_owned())]) {
         assert!(page.len() <= LIMIT, "{run}: {} bytes", page.len());
         let (_, console) = open(&browser, here.home(), &page, SCREEN);
         assert_eq!(console, Vec::<String>::new(), "{run}");

@@ -209,6 +209,7 @@ fn pod_kill() -> Recorded {
             in_flight: failed,
             p50_ms: Some(p50),
             p99_ms: Some(p99),
+            spread: serde_json::from_str("[[9,44],[12,5],[30,1]]").expect("is a spread"),
         })
     };
     told.at(3.8, tick(0, 0));

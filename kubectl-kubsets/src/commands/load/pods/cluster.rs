@@ -1,9 +1,10 @@
-//! The Job in the cluster: made, watched, its logs collected, removed.
+//! The Job in the cluster and its Secret: made, watched, its logs collected, removed.
 
 use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{Api, DeleteParams, ListParams, PostParams};
 use kubsets_kube::{Access, During as _, LogOptions, diagnose, logs};
 use kubsets_load::{LoadReport, Parcel};
@@ -24,17 +25,21 @@ pub(super) struct Load<'a> {
     access: &'a Access,
     jobs: Api<Job>,
     pods: Api<Pod>,
+    secrets: Api<Secret>,
     job: Job,
+    secret: Secret,
     name: String,
 }
 
 impl<'a> Load<'a> {
-    pub(super) fn new(access: &'a Access, job: &Value) -> anyhow::Result<Self> {
-        let job: Job = serde_json::from_value(job.clone())?;
+    pub(super) fn new(access: &'a Access, job: Value, secret: Value) -> anyhow::Result<Self> {
+        let (job, secret): (Job, Secret) = (serde_json::from_value(job)?, serde_json::from_value(secret)?);
         let name = job.metadata.name.clone().unwrap_or_default();
         let (client, namespace) = (access.client(), access.namespace());
-        let (jobs, pods) = (Api::namespaced(client.clone(), namespace), Api::namespaced(client, namespace));
-        Ok(Self { access, jobs, pods, job, name })
+        let (jobs, pods) =
+            (Api::namespaced(client.clone(), namespace), Api::namespaced(client.clone(), namespace));
+        let secrets = Api::namespaced(client, namespace);
+        Ok(Self { access, jobs, pods, secrets, job, secret, name })
     }
 
     pub(super) fn name(&self) -> &str {
@@ -54,7 +59,7 @@ impl<'a> Load<'a> {
         Ok(removed)
     }
 
-    /// Makes the Job.
+    /// Makes the Job and what its pods wait for, the Secret, which goes with the Job.
     pub(super) async fn create(&self) -> anyhow::Result<()> {
         let made = self
             .jobs
@@ -64,6 +69,7 @@ impl<'a> Load<'a> {
         let apart = made
             .metadata
             .creation_timestamp
+            .as_ref()
             .map_or(0, |time| (time.0.as_second() - jiff::Timestamp::now().as_second()).abs());
         if apart > CLOCKS {
             self.remove().await?;
@@ -71,6 +77,12 @@ impl<'a> Load<'a> {
             return Err(Failure::new(ExitCode::Skipped, text)
                 .with_hint("pods start together at an instant, which needs clocks that agree")
                 .into());
+        }
+        let secret = owned(self.secret.clone(), &made);
+        let created = self.secrets.create(&PostParams::default(), &secret).await;
+        if let Err(error) = created.during(|| format!("create the Secret {}", self.name)) {
+            self.remove().await?;
+            return Err(error.into());
         }
         Ok(())
     }
@@ -133,6 +145,18 @@ impl<'a> Load<'a> {
     }
 }
 
+/// The Secret as one that the cluster removes with the Job, also when this process dies.
+fn owned(mut secret: Secret, job: &Job) -> Secret {
+    secret.metadata.owner_references = Some(vec![OwnerReference {
+        api_version: "batch/v1".to_owned(),
+        kind: "Job".to_owned(),
+        name: job.metadata.name.clone().unwrap_or_default(),
+        uid: job.metadata.uid.clone().unwrap_or_default(),
+        ..OwnerReference::default()
+    }]);
+    secret
+}
+
 /// The report in the last line of a log.
 fn last_report(log: &str) -> Result<LoadReport, String> {
     let line = log.lines().rev().find(|line| !line.trim().is_empty()).ok_or("its log is empty")?;
@@ -172,6 +196,14 @@ mod tests {
     fn the_last_line_counts() {
         assert_eq!(last_report("").unwrap_err(), "its log is empty");
         assert_eq!(last_report("a\nno report\n\n").unwrap_err(), "no report");
+    }
+
+    #[test]
+    fn the_secret_goes_with_the_job() {
+        let job = serde_json::json!({"metadata": {"name": "kubsets-load-x", "uid": "u-1"}});
+        let job: Job = serde_json::from_value(job).expect("is a Job");
+        let owners = owned(Secret::default(), &job).metadata.owner_references.expect("has an owner");
+        assert_eq!((owners[0].name.as_str(), owners[0].uid.as_str()), ("kubsets-load-x", "u-1"));
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! What a pod does: waits for the common instant, sends its part, prints its report as one line.
 
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use kubsets_load::{Generator, Parcel, Share};
 
-use super::job::ORDER;
 use crate::app::App;
 use crate::commands::load::order::Order;
 use crate::ui::{ExitCode, Failure};
@@ -28,9 +28,9 @@ pub(crate) struct PodArgs {
     #[arg(long, env = "JOB_COMPLETION_INDEX")]
     index: usize,
 
-    /// What the whole load is, in JSON
-    #[arg(long, env = ORDER, hide_env_values = true)]
-    order: String,
+    /// File that says what the whole load is, in JSON
+    #[arg(long)]
+    order: PathBuf,
 }
 
 /// Runs the part of one pod.
@@ -38,7 +38,9 @@ pub(crate) struct PodArgs {
 /// # Errors
 /// When the order cannot be read, the instant is over, or the generator fails.
 pub(crate) async fn run(app: &App, args: &PodArgs) -> anyhow::Result<ExitCode> {
-    let order: Order = serde_json::from_str(&args.order).context("this is no order of a load")?;
+    let text = std::fs::read(&args.order)
+        .with_context(|| format!("cannot read the order in {}", args.order.display()))?;
+    let order: Order = serde_json::from_slice(&text).context("this is no order of a load")?;
     let spec = order.spec(Share { index: args.index, of: args.pods })?;
     spec.check()?;
     tokio::time::sleep(wait(args.start_unix_ms, SystemTime::now())?).await;

@@ -27,7 +27,7 @@ pub(crate) async fn show_load(
 ) -> anyhow::Result<(LoadReport, bool)> {
     // Restores the terminal on panic too.
     let mut terminal = ratatui::try_init()?;
-    let _restore = Restore;
+    let _restore = Restore(ratatui::restore);
     let (mut keys, _stop) = read_keys();
     let look = Look { unicode: style.unicode, color: style.color };
     let mut ticks = running.ticks();

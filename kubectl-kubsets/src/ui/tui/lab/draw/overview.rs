@@ -4,7 +4,9 @@ use ratatui::text::{Line, Span};
 
 use crate::ui::style::Tone;
 use crate::ui::tui::bars::bar;
+use crate::ui::tui::draw::figure;
 use crate::ui::tui::lab::model::{LabView, Mark};
+use crate::ui::tui::model::{CanaryView, Gauge};
 use crate::ui::tui::pen::Pen;
 
 /// Loads that have a line here; all have one in the view of the traffic.
@@ -66,11 +68,31 @@ impl Pen {
                 canary.percent, stable.requests, stable.failed, new.requests, new.failed
             );
             lines.push(Line::from(self.cut(&text)));
+            lines.push(Line::from(self.cut(&self.canary_line(canary))));
         }
         if lines.len() == 1 {
             lines.push(Line::from(self.span(Tone::Dim, "no load yet")));
         }
         lines
+    }
+
+    /// What a canary has shown so far, in one line.
+    fn canary_line(&self, canary: &CanaryView) -> String {
+        let share = canary.share.map_or_else(
+            || "not measured".to_owned(),
+            |share| {
+                let half = (share.high - share.low) / 2.0;
+                format!("{:.1} {} {half:.1} %", share.percent, self.pick("±", "+/-"))
+            },
+        );
+        let gauge = |gauge: &Gauge| {
+            if gauge.needed > 0.0 {
+                format!("{} of {:.0}", figure(gauge.value), gauge.needed)
+            } else {
+                "-".to_owned()
+            }
+        };
+        format!("share {share}; evidence: worse {}, as good {}", gauge(&canary.fail), gauge(&canary.pass))
     }
 
     fn lab_checks(&self, view: &LabView, room: usize) -> Vec<Line<'static>> {

@@ -1,6 +1,6 @@
 //! The views of a lab, from runs made of events.
 
-use kubsets_delivery::{Record, RunEvent, SideTick, TickEvent};
+use kubsets_delivery::{Record, RunEvent, ShareReport, SideTick, TickEvent};
 use kubsets_engine::{
     Checked, LabEvent, LabRecord, LoadTick, Outcome, StepStatus, UndoReport, Verdict, When,
 };
@@ -30,6 +30,7 @@ fn second(view: &mut LabView, second: u64) {
         in_flight: 2,
         p50_ms: Some(1.25),
         p99_ms: Some(6.5 + (second % 4) as f64),
+        ..LoadTick::default()
     };
     tell(view, 5.0 + second as f64, LabEvent::Load(tick));
 }
@@ -117,8 +118,12 @@ fn over(verdict: Verdict) -> LabView {
 }
 
 fn screen(view: &LabView, page: Page, look: Look) -> String {
+    sized(view, page, look, (80, 24))
+}
+
+fn sized(view: &LabView, page: Page, look: Look, (width, height): (u16, u16)) -> String {
     let view = LabView { page, ..view.clone() };
-    let mut terminal = Terminal::new(TestBackend::new(80, 24)).expect("is made");
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("is made");
     terminal.draw(|frame| draw(frame, &view, look)).expect("is drawn");
     terminal.backend().to_string()
 }
@@ -173,10 +178,21 @@ fn pods() {
     insta::assert_snapshot!(screen(&view, Page::Pods, PLAIN));
 }
 
-#[test]
-fn a_canary_brings_its_own_picture() {
-    let mut view = view();
-    began(&mut view, 30.0, 4, "release", "canary");
+/// A `canary run` in its first step: a lab of one canary.
+fn canary() -> LabView {
+    let facts = LabFacts { context: "kubsets".into(), lab: "canary/bad-errors".into() };
+    let mut view = LabView::new(facts);
+    let started = LabEvent::Started {
+        run: "260101-120000-ab12".into(),
+        lab: "canary/bad-errors".into(),
+        question: "How many users notice a new version that fails 5 % of its requests?".into(),
+        namespace: "kubsets-demo".into(),
+        plan_hash: "00".into(),
+        steps: vec!["release".into()],
+        longest_seconds: 240.0,
+    };
+    tell(&mut view, 0.0, started);
+    began(&mut view, 0.5, 1, "release", "canary");
     let canary = |seconds, event| {
         let inner = Record { at: "2026-01-01T12:00:00Z".into(), seconds, event };
         LabEvent::Canary(Box::new(inner))
@@ -184,19 +200,53 @@ fn a_canary_brings_its_own_picture() {
     let began = RunEvent::StepBegan { step: 1, of: 1, percent: 10.0, replicas: 1, budget_seconds: 120.0 };
     tell(&mut view, 31.0, canary(1.0, began));
     let side = |requests, failed| SideTick { requests, failed, ..SideTick::default() };
-    let tick = TickEvent {
-        percent: 10.0,
-        judged: true,
-        stable: side(90, 0),
-        canary: side(10, 3),
-        fail_evidence: 12.0,
-        fail_needed: 100.0,
-        ..TickEvent::default()
-    };
-    tell(&mut view, 32.0, canary(2.0, RunEvent::Tick(Box::new(tick))));
-    let text = screen(&view, Page::Traffic, PLAIN);
-    assert!(text.contains("FAIL canary is worse") && text.contains("12.0 of 100"), "{text}");
-    assert!(screen(&view, Page::Overview, PLAIN).contains("canary 10/s, 3 failed"));
+    for second in 0..20 {
+        let tick = TickEvent {
+            second,
+            percent: 10.0,
+            judged: true,
+            stable: side(90, 0),
+            canary: side(10, second % 4),
+            fail_evidence: 12.0 + second as f64,
+            fail_needed: 100.0,
+            pass_evidence: 0.4,
+            pass_needed: 20.0,
+            share: Some(ShareReport::new(10.0, 10 * (second + 1), 100 * (second + 1))),
+            ..TickEvent::default()
+        };
+        let at = 2.0 + second as f64;
+        tell(&mut view, 31.0 + at, canary(at, RunEvent::Tick(Box::new(tick))));
+    }
+    view
+}
+
+#[test]
+fn a_canary_run_has_the_views_of_a_lab_on_small_and_large_terminals() {
+    for size in [(80, 24), (120, 40)] {
+        let page = |page| sized(&canary(), page, PLAIN, size);
+        let overview = page(Page::Overview);
+        for words in [
+            "[1 overview]",
+            "lab canary/bad-errors",
+            "step 1 of 1: release (canary)",
+            "canary at 10 %: stable 90/s, 0 failed; canary 10/s, 3 failed",
+            "share 10.0 ±",
+            "evidence: worse 31.0 of 100, as good 0.4 of 20",
+        ] {
+            assert!(overview.contains(words), "{words}: {overview}");
+        }
+        let traffic = page(Page::Traffic);
+        for words in ["[2 traffic]", "FAIL canary is worse", "31.0 of 100", "target 10 %", "measured 10.0 ±"]
+        {
+            assert!(traffic.contains(words), "{words}: {traffic}");
+        }
+        assert!(page(Page::Steps).contains("release"));
+        assert!(
+            page(Page::Log).contains("[4 log]") && page(Page::Help).contains("abort and undo everything")
+        );
+        let lines = |text: &str| text.lines().count();
+        assert!([&overview, &traffic].iter().all(|text| lines(text) == usize::from(size.1)), "{size:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! How the latencies of a second were spread, small enough to keep for every second of a run.
 
-use kubsets_load::Latencies;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::latencies::Latencies;
 
 /// Upper bound of the first bucket in milliseconds.
 const FIRST_MS: f64 = 0.1;
@@ -13,7 +15,7 @@ const DECADES: i32 = 5;
 /// Counts of latencies in 42 log buckets: number of the bucket and count, ascending, empty ones left out.
 ///
 /// A record made before this was kept has an empty one.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Spread {
     buckets: Vec<(u8, u64)>,
@@ -47,6 +49,16 @@ impl Spread {
         self.buckets.is_empty()
     }
 
+    /// Adds the latencies of another generator or another second.
+    pub fn merge(&mut self, other: &Self) {
+        for (bucket, count) in &other.buckets {
+            match self.buckets.binary_search_by_key(bucket, |(known, _)| *known) {
+                Ok(place) => self.buckets[place].1 += count,
+                Err(place) => self.buckets.insert(place, (*bucket, *count)),
+            }
+        }
+    }
+
     /// Number of each bucket and count in it, ascending.
     pub fn buckets(&self) -> &[(u8, u64)] {
         &self.buckets
@@ -72,5 +84,12 @@ mod tests {
         assert_eq!(spread.buckets(), [(0, 1), (bucket, 5), (41, 4)]);
         assert_eq!(serde_json::to_string(&spread).unwrap(), format!("[[0,1],[{bucket},5],[41,4]]"));
         assert!(Spread::of(&Latencies::default()).is_empty());
+    }
+
+    #[test]
+    fn spreads_add_up() {
+        let mut spread = Spread::of(&latencies("[[700000,2],[20000000000,4]]"));
+        spread.merge(&Spread::of(&latencies("[[50000,1],[700000,3]]")));
+        assert_eq!(spread, Spread::of(&latencies("[[50000,1],[700000,5],[20000000000,4]]")));
     }
 }
