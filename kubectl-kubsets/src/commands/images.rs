@@ -44,13 +44,19 @@ enum Command {
         #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
         to: PathBuf,
     },
-    /// Send images to a registry that speaks plain HTTP (a local one)
+    /// Send images to a registry
+    ///
+    /// By https, and by plain HTTP to a registry on this machine. The credentials are those that `docker login` wrote
+    /// into ~/.docker/config.json, or `KUBSETS_REGISTRY_USERNAME` and `KUBSETS_REGISTRY_PASSWORD`.
     Push {
         #[command(flatten)]
         chosen: Chosen,
         /// Registry, with a prefix for the names if wanted: localhost:5000/team
         #[arg(long, value_name = "HOST[:PORT][/PREFIX]")]
         to: push::Registry,
+        /// Speak plain HTTP: anyone on the way sees the credentials
+        #[arg(long)]
+        plain_http: bool,
     },
 }
 
@@ -119,11 +125,12 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
                 app.ui.message(format!("{} in {} ({})", image.reference, to.display(), bytes(size)));
             }
         }
-        Command::Push { chosen, to } => {
+        Command::Push { chosen, to, plain_http } => {
+            let sender = push::Sender::new(to, plain_http)?;
             let built = build(app, select(&chosen.images)?).await?;
             for (_, image) in built {
                 let step = app.ui.step(format!("Pushing {}", image.reference));
-                let name = push::push(&image, &to, &step).await?;
+                let name = sender.push(&image, &step).await?;
                 step.done("");
                 app.ui.data(&format!("{name}\n"));
             }
