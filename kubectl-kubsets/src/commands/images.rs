@@ -2,6 +2,8 @@
 
 mod push;
 
+pub(crate) use push::Registry;
+
 use std::path::PathBuf;
 
 use kubsets_image::{BuiltImage, Cache, Recipe};
@@ -53,7 +55,7 @@ enum Command {
         chosen: Chosen,
         /// Registry, with a prefix for the names if wanted: localhost:5000/team
         #[arg(long, value_name = "HOST[:PORT][/PREFIX]")]
-        to: push::Registry,
+        to: Registry,
         /// Speak plain HTTP: anyone on the way sees the credentials
         #[arg(long)]
         plain_http: bool,

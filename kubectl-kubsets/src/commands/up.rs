@@ -5,6 +5,7 @@ use std::time::Instant;
 use kubsets_cluster::ProviderKind;
 
 use super::cluster::{Clusters, Which};
+use super::images::Registry;
 use crate::app::App;
 use crate::platform;
 use crate::ui::{ExitCode, Failure, duration};
@@ -22,6 +23,10 @@ pub(crate) struct Args {
     /// Shape of the demo stack
     #[arg(long, value_name = "OVERLAY", default_value = "dev", value_parser = ["dev", "staging", "production"])]
     overlay: String,
+
+    /// With --provider current: registry that the nodes take our images from, see `images push --to`
+    #[arg(long, value_name = "HOST[:PORT][/PREFIX]")]
+    registry: Option<Registry>,
 }
 
 /// Runs `up`. Doing it again repairs what is broken and changes nothing else.
@@ -37,7 +42,13 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let began = Instant::now();
     let clusters = Clusters::new(app);
     // half an hour of building for a provider that cannot work here would be a sad surprise
-    if clusters.check(&args.which)? != ProviderKind::Current {
+    let provider = clusters.check(&args.which)?;
+    if args.registry.is_some() && provider != ProviderKind::Current {
+        return Err(Failure::usage("--registry is for clusters of others: ours get their images loaded")
+            .with_hint("add --provider current, or --context NAME")
+            .into());
+    }
+    if provider != ProviderKind::Current {
         platform::build_all(app).await?;
     }
     let info = clusters.create(&args.which, args.nodes).await?;
@@ -47,7 +58,8 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             &format!("install the demo stack into context {}", info.context),
         )?;
     }
-    platform::deploy(app, &clusters, &info, &args.overlay).await?;
+    platform::deploy(app, &clusters, &info, &args.overlay, args.registry.map(|registry| registry.base()))
+        .await?;
     app.ui.message(format!("Ready after {}: context {}", duration(began.elapsed()), info.context));
     if let Some(node) = info.nodes.first().filter(|n| !n.address.is_empty()) {
         app.ui.message(format!(

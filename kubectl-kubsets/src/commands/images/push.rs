@@ -49,6 +49,11 @@ impl FromStr for Registry {
 }
 
 impl Registry {
+    /// `HOST/PREFIX`, which the names of images here begin with.
+    pub(crate) fn base(&self) -> String {
+        if self.prefix.is_empty() { self.host.clone() } else { format!("{}/{}", self.host, self.prefix) }
+    }
+
     /// The name that an image gets here.
     fn place(&self, reference: &str) -> Reference {
         let (name, tag) = reference.rsplit_once(':').unwrap_or((reference, "latest"));

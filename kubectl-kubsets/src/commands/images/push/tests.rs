@@ -239,6 +239,10 @@ fn registries_are_checked() {
     let registry: Registry = "localhost:5000".parse().expect("is a registry");
     let place = registry.place("registry.kubsets.local/coredns:v1");
     assert_eq!(place.whole(), "localhost:5000/coredns:v1");
+    // `up --registry` looks for images where `images push --to` put them
+    let registry: Registry = "r.example.com/team/".parse().expect("is a registry");
+    let place = registry.place("registry.kubsets.local/kubsets/cli:1");
+    assert_eq!(place.whole(), format!("{}/kubsets/cli:1", registry.base()));
 }
 
 #[test]
