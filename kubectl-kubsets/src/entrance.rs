@@ -12,6 +12,9 @@ use crate::ui::{ExitCode, Failure, Printer};
 /// Name of the Gateway and of its class.
 pub(crate) const GATEWAY: &str = "kubsets";
 
+/// Name of the `HTTPRoute` that leads from the Gateway to the stack.
+pub(crate) const ROUTE: &str = "demo-app";
+
 /// Namespace of the gateway's controller and proxies.
 const GATEWAY_NAMESPACE: &str = "envoy-gateway-system";
 
@@ -29,12 +32,31 @@ pub(crate) struct Entrance {
     pub(crate) url: String,
     /// How it was found.
     pub(crate) how: String,
+    /// Whether it leads through the gateway.
+    pub(crate) through: Through,
     _forward: Option<Forward>,
+}
+
+/// What a request passes before it reaches the stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Through {
+    /// The gateway, as every visitor.
+    Gateway,
+    /// Nothing: it goes straight to the Service.
+    Service,
+    /// Whatever stands at the address that the user named.
+    Url,
 }
 
 /// The way in that the user named.
 pub(crate) fn given(url: &str) -> Entrance {
-    Entrance { url: url.trim_end_matches('/').to_owned(), how: "given with --url".to_owned(), _forward: None }
+    Entrance {
+        url: url.trim_end_matches('/').to_owned(),
+        how: "given with --url".to_owned(),
+        through: Through::Url,
+        _forward: None,
+    }
 }
 
 /// Finds a way in to the stack: through its gateway, else straight to the Service, which is told.
@@ -46,16 +68,34 @@ pub(crate) async fn find(ui: &Printer, access: &Access) -> anyhow::Result<Entran
         Ok(entrance) => return Ok(entrance),
         Err(tried) => tried,
     };
+    match service(access).await {
+        Ok(entrance) => {
+            ui.warn("no gateway answers: going straight to the Service demo-app");
+            Ok(entrance)
+        }
+        Err(place) => {
+            tried.push(place);
+            Err(nothing_answers(&tried).into())
+        }
+    }
+}
+
+/// The way around the gateway, straight to the Service of the stack.
+///
+/// # Errors
+/// When no pod behind the Service takes a forwarded port.
+pub(crate) async fn find_service(access: &Access) -> anyhow::Result<Entrance> {
+    service(access).await.map_err(|place| nothing_answers(&[place]).into())
+}
+
+/// A port forwarded to the Service, or the place tried.
+async fn service(access: &Access) -> Result<Entrance, String> {
     let target = ForwardTarget::Service("demo-app".to_owned(), 80);
     match forward(access, access.namespace(), &target).await {
         Ok(forward) => {
-            ui.warn("no gateway answers: going straight to the Service demo-app");
-            Ok(through(forward, "port forwarded to the Service demo-app".to_owned()))
+            Ok(by_forward(forward, Through::Service, "port forwarded to the Service demo-app".to_owned()))
         }
-        Err(error) => {
-            tried.push(format!("forward to Service demo-app: {}", Printer::one_line(&error)));
-            Err(nothing_answers(&tried).into())
-        }
+        Err(error) => Err(format!("forward to Service demo-app: {}", Printer::one_line(&error))),
     }
 }
 
@@ -83,7 +123,10 @@ async fn search(ui: &Printer, access: &Access) -> anyhow::Result<Result<Entrance
     for (host, port, how) in addresses(access, &services).await? {
         let place = format!("{host}:{port}");
         match tokio::time::timeout(TRY, tokio::net::TcpStream::connect((host.as_str(), port))).await {
-            Ok(Ok(_)) => return Ok(Ok(Entrance { url: format!("http://{place}"), how, _forward: None })),
+            Ok(Ok(_)) => {
+                let (url, through) = (format!("http://{place}"), Through::Gateway);
+                return Ok(Ok(Entrance { url, how, through, _forward: None }));
+            }
             Ok(Err(error)) => tried.push(format!("{place} ({how}): {error}")),
             Err(_) => tried.push(format!("{place} ({how}): no answer in {} ms", TRY.as_millis())),
         }
@@ -93,7 +136,8 @@ async fn search(ui: &Printer, access: &Access) -> anyhow::Result<Result<Entrance
         let target = ForwardTarget::Service(name.clone(), 80);
         match forward(access, GATEWAY_NAMESPACE, &target).await {
             Ok(forward) => {
-                return Ok(Ok(through(forward, format!("port forwarded to the gateway's Service {name}"))));
+                let how = format!("port forwarded to the gateway's Service {name}");
+                return Ok(Ok(by_forward(forward, Through::Gateway, how)));
             }
             Err(error) => tried.push(format!("forward to Service {name}: {}", Printer::one_line(&error))),
         }
@@ -101,8 +145,8 @@ async fn search(ui: &Printer, access: &Access) -> anyhow::Result<Result<Entrance
     Ok(Err(tried))
 }
 
-fn through(forward: Forward, how: String) -> Entrance {
-    Entrance { url: format!("http://{}", forward.address()), how, _forward: Some(forward) }
+fn by_forward(forward: Forward, through: Through, how: String) -> Entrance {
+    Entrance { url: format!("http://{}", forward.address()), how, through, _forward: Some(forward) }
 }
 
 async fn forward(access: &Access, namespace: &str, target: &ForwardTarget) -> anyhow::Result<Forward> {

@@ -12,9 +12,6 @@ use hyper_util::rt::TokioExecutor;
 /// Longest wait for one answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Longest upload of a layer.
-const UPLOAD_TIMEOUT: Duration = Duration::from_mins(5);
-
 /// Largest body that is read: answers of the stack are small.
 const LARGEST_BODY: usize = 1 << 20;
 
@@ -51,37 +48,12 @@ impl Http {
         url: &str,
         json: Option<String>,
     ) -> anyhow::Result<Answer> {
-        self.exchange(method, url, "application/json", json.unwrap_or_default().into(), TIMEOUT).await
-    }
-
-    /// Sends a body of any size and kind.
-    ///
-    /// # Errors
-    /// When there is no answer in 5 minutes or the URL is not one.
-    pub(crate) async fn send_bytes(
-        &self,
-        method: Method,
-        url: &str,
-        kind: &str,
-        body: bytes::Bytes,
-    ) -> anyhow::Result<Answer> {
-        self.exchange(method, url, kind, body, UPLOAD_TIMEOUT).await
-    }
-
-    async fn exchange(
-        &self,
-        method: Method,
-        url: &str,
-        kind: &str,
-        body: bytes::Bytes,
-        limit: Duration,
-    ) -> anyhow::Result<Answer> {
         let request = Request::builder()
             .method(&method)
             .uri(url)
             .header(http::header::USER_AGENT, concat!("kubectl-kubsets/", env!("CARGO_PKG_VERSION")))
-            .header(http::header::CONTENT_TYPE, kind)
-            .body(Full::from(body))
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .body(Full::from(json.unwrap_or_default()))
             .with_context(|| format!("{url} is not a URL"))?;
         let exchange = async {
             let (head, body) = self.client.request(request).await.context("no answer")?.into_parts();
@@ -94,8 +66,8 @@ impl Http {
                 body: String::from_utf8_lossy(&body).into_owned(),
             })
         };
-        let answer = tokio::time::timeout(limit, exchange).await;
-        let answer = answer.with_context(|| format!("no answer in {} s", limit.as_secs())).flatten();
+        let answer = tokio::time::timeout(TIMEOUT, exchange).await;
+        let answer = answer.with_context(|| format!("no answer in {} s", TIMEOUT.as_secs())).flatten();
         answer.with_context(|| format!("{method} {url}"))
     }
 }

@@ -7,6 +7,7 @@ mod install;
 mod journal;
 mod provision;
 mod render;
+mod survey;
 
 use kubsets_image::Recipe;
 use serde::{Deserialize, Serialize};
@@ -42,9 +43,6 @@ pub(crate) struct Spec {
     pub(crate) purpose: String,
     /// Its version.
     pub(crate) version: String,
-    /// Where clusters with internet get it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) upstream: Option<Upstream>,
     /// Components that must be there before it.
     #[serde(default)]
     pub(crate) needs: Vec<String>,
@@ -60,14 +58,6 @@ pub(crate) struct Spec {
     /// What it asks of the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) requests: Option<Requests>,
-}
-
-/// The image that its makers publish.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Upstream {
-    /// Name and tag.
-    pub(crate) reference: String,
 }
 
 /// How a component gets into a cluster.
@@ -207,7 +197,6 @@ mod tests {
             spec: Spec {
                 purpose: String::new(),
                 version: String::new(),
-                upstream: None,
                 needs: vec![need.into()],
                 images: Vec::new(),
                 install: Install::default(),

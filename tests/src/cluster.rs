@@ -95,6 +95,7 @@ pub(crate) fn smoke(plugin: &Plugin) -> anyhow::Result<()> {
     let (code, report) = plugin.json(&["smoke"])?;
     ensure!(code == 0, "exit code {code}: {report:#}");
     ensure!(report["order"]["state"] == "fulfilled", "{report:#}");
+    ensure!(report["through"] == "gateway", "it went around the gateway: {report:#}");
     ensure!(report["order"]["traceId"].as_str().is_some_and(|id| id.len() == 32), "no trace id: {report:#}");
     Ok(())
 }

@@ -145,8 +145,18 @@ impl Store {
 
     fn answer(&mut self, method: &Method, path: &str, body: Value, applied: bool) -> (u16, Value) {
         let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-        let after = parts.iter().position(|part| *part == "namespaces").map_or(0, |at| at + 2);
-        let Some(&plural) = parts.get(after) else { return (200, self.namespace()) };
+        let first = match parts[0] {
+            "api" => 2,
+            "apis" => 3,
+            _ => 0,
+        };
+        let namespaced = parts.get(first) == Some(&"namespaces") && parts.len() > first + 2;
+        if !namespaced && parts.len() == first + 2 && parts[first] == "namespaces" {
+            return (200, self.namespace());
+        }
+        let after = if namespaced { first + 2 } else { first };
+        let after = if after < parts.len() { after } else { 0 };
+        let plural = parts[after];
         let named = parts.get(after + 1).copied().or_else(|| body.pointer("/metadata/name")?.as_str());
         let key = format!("{plural}/{}", named.unwrap_or_default());
         self.requests.push(format!("{method} {key}"));

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kubsets_kube::{Access, ApiErrorKind, ObjectRef, diagnose, pods_of};
+use kubsets_kube::{Access, ApiErrorKind, ObjectRef, diagnose, pods_of, recorded_registry, take_from};
 use serde_json::json;
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, sleep};
@@ -129,7 +129,11 @@ impl Keeper {
         let covered: BTreeSet<Target> =
             book.journal.entries().iter().map(Entry::target).chain(planned).collect();
         let uid = book.uid.clone().unwrap_or_default();
-        for object in watchdog_objects(&self.claim, &covered, &uid, lifetime_seconds) {
+        let registry = recorded_registry(&self.access).await?;
+        for mut object in watchdog_objects(&self.claim, &covered, &uid, lifetime_seconds) {
+            if let Some(prefix) = &registry {
+                take_from(&mut object, prefix);
+            }
             apply(&self.access, &object).await?;
             self.progress.object(Change::Created, &reference(&object));
         }

@@ -2,6 +2,8 @@
 
 mod push;
 
+pub(crate) use push::Registry;
+
 use std::path::{Path, PathBuf};
 
 use kubsets_image::{BuiltImage, Cache, Recipe};
@@ -44,13 +46,19 @@ enum Command {
         #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
         to: PathBuf,
     },
-    /// Send images to a registry that speaks plain HTTP (a local one)
+    /// Send images to a registry
+    ///
+    /// By https, and by plain HTTP to a registry on this machine. The credentials are those that `docker login` wrote
+    /// into ~/.docker/config.json, or `KUBSETS_REGISTRY_USERNAME` and `KUBSETS_REGISTRY_PASSWORD`.
     Push {
         #[command(flatten)]
         chosen: Chosen,
         /// Registry, with a prefix for the names if wanted: localhost:5000/team
         #[arg(long, value_name = "HOST[:PORT][/PREFIX]")]
-        to: push::Registry,
+        to: Registry,
+        /// Speak plain HTTP: anyone on the way sees the credentials
+        #[arg(long)]
+        plain_http: bool,
     },
 }
 
@@ -144,12 +152,13 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
                 app.ui.emit("ImageSave", &Saved { reference, digest, file: &to, size }, |_| String::new())?;
             }
         }
-        Command::Push { chosen, to } => {
+        Command::Push { chosen, to, plain_http } => {
+            let sender = push::Sender::new(to, plain_http)?;
             let built = build(app, select(&chosen.images)?).await?;
             let mut pushed = Vec::new();
             for (_, image) in built {
                 let step = app.ui.step(format!("Pushing {}", image.reference));
-                let name = push::push(&image, &to, &step).await?;
+                let name = sender.push(&image, &step).await?;
                 step.done("");
                 pushed.push(Pushed { reference: image.reference, digest: image.digest, name });
             }

@@ -1,6 +1,7 @@
 //! `status`: one screen that says healthy, or what is wrong and where to look first.
 
 mod assess;
+mod gateway;
 mod jobs;
 mod model;
 mod render;

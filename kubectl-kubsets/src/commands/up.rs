@@ -6,6 +6,7 @@ use kubsets_cluster::ProviderKind;
 use serde::Serialize;
 
 use super::cluster::{Clusters, Which};
+use super::images::Registry;
 use crate::app::{App, STACK_NAMESPACE};
 use crate::platform;
 use crate::ui::{ExitCode, Risk, duration};
@@ -23,6 +24,10 @@ pub(crate) struct Args {
     /// Shape of the demo stack
     #[arg(long, value_name = "OVERLAY", default_value = "dev", value_parser = ["dev", "staging", "production"])]
     overlay: String,
+
+    /// With --provider current: registry that the nodes take our images from, see `images push --to`
+    #[arg(long, value_name = "HOST[:PORT][/PREFIX]")]
+    registry: Option<Registry>,
 }
 
 /// A cluster with the stack on it.
@@ -48,6 +53,11 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let clusters = Clusters::new(app);
     // half an hour of building for a provider that cannot work here would be a sad surprise
     let kind = clusters.check(&args.which)?;
+    if args.registry.is_some() && kind != ProviderKind::Current {
+        return Err(Failure::usage("--registry is for clusters of others: ours get their images loaded")
+            .with_hint("add --provider current, or --context NAME")
+            .into());
+    }
     clusters.announce(kind, &args.which.name, STACK_NAMESPACE).await?;
     if kind == ProviderKind::Current {
         app.ui.confirm(Risk::Moderate, "install the demo stack into this cluster")?;
@@ -55,7 +65,7 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         platform::build_all(app).await?;
     }
     let info = clusters.create(&args.which, args.nodes).await?;
-    platform::deploy(app, &clusters, &info, &args.overlay).await?;
+    platform::deploy(app, &clusters, &info, &args.overlay, args.registry.map(|registry| registry.base())).await?;
     let address = info.nodes.first().map(|node| node.address.as_str()).filter(|address| !address.is_empty());
     let url = address.map(|address| format!("http://{address}:{}/", kubsets_cluster::kind::GATEWAY_PORT));
     let took = began.elapsed();

@@ -10,6 +10,7 @@ use kubsets_kube::{
 
 use super::journal::InstallJournal;
 use super::render::Rendered;
+use super::survey::survey;
 use crate::app::STACK_NAMESPACE;
 use crate::ui::Printer;
 
@@ -19,6 +20,8 @@ pub(crate) struct Installer<'a> {
     applier: Applier,
     ui: &'a Printer,
     journal: Option<InstallJournal>,
+    /// Objects of others that do as well as ours.
+    kept: Vec<ObjectRef>,
 }
 
 impl<'a> Installer<'a> {
@@ -26,7 +29,27 @@ impl<'a> Installer<'a> {
     pub(crate) fn new(access: &'a Access, ui: &'a Printer, journal: Option<InstallJournal>) -> Self {
         // definitions of new kinds and the webhooks behind them take their time on a busy machine
         let timeouts = Timeouts { apply: Duration::from_mins(2), ..Timeouts::default() };
-        Self { access, applier: Applier::new(access, timeouts), ui, journal }
+        Self { access, applier: Applier::new(access, timeouts), ui, journal, kept: Vec::new() }
+    }
+
+    /// Looks for objects of others in a cluster that is not ours, before anything is applied; pairs of objects and
+    /// the namespace of those that name none.
+    ///
+    /// # Errors
+    /// When something of others would have to be changed.
+    pub(crate) async fn look_around(&mut self, wanted: &[(&str, &[DynamicObject])]) -> anyhow::Result<()> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        let step = self.ui.step("Looking at what is there");
+        let targets: Vec<(ObjectRef, &DynamicObject)> = wanted
+            .iter()
+            .flat_map(|(namespace, objects)| objects.iter().map(|object| (target(object, namespace), object)))
+            .collect();
+        self.kept = survey(self.access, journal, &targets).await?;
+        step.done("");
+        for theirs in &self.kept {
+            self.ui.message(format!("{theirs} is there already and stays as it is"));
+        }
+        Ok(())
     }
 
     /// Applies objects in order.
@@ -40,13 +63,12 @@ impl<'a> Installer<'a> {
         namespace: &str,
     ) -> anyhow::Result<()> {
         let step = self.ui.step(format!("Applying {what}"));
+        let kept = |object: &&DynamicObject| self.kept.contains(&target(object, namespace));
+        let objects: Vec<DynamicObject> = objects.iter().filter(|object| !kept(object)).cloned().collect();
         if let Some(journal) = &mut self.journal {
             let mut new = Vec::new();
-            for object in objects {
-                let mut reference = ObjectRef::of(object);
-                if reference.namespace.is_none() && is_namespaced(object) {
-                    reference.namespace = Some(namespace.to_owned());
-                }
+            for object in &objects {
+                let reference = target(object, namespace);
                 match reference.api(self.access).get_opt(&reference.name).await {
                     Ok(Some(_)) => {}
                     // a kind that is not served yet has no objects
@@ -64,7 +86,7 @@ impl<'a> Installer<'a> {
         for job in objects.iter().filter(|o| kind(o) == "Job") {
             self.clear_job(job, &options).await?;
         }
-        let applied = self.applier.apply_all(objects, &options).await?;
+        let applied = self.applier.apply_all(&objects, &options).await?;
         step.done(format!("{} objects", applied.len()));
         Ok(())
     }
@@ -172,6 +194,15 @@ impl<'a> Installer<'a> {
         step.done("");
         Ok(count)
     }
+}
+
+/// The object that an apply makes, in `namespace` if it names none and needs one.
+fn target(object: &DynamicObject, namespace: &str) -> ObjectRef {
+    let mut reference = ObjectRef::of(object);
+    if reference.namespace.is_none() && is_namespaced(object) {
+        reference.namespace = Some(namespace.to_owned());
+    }
+    reference
 }
 
 /// Kinds of our components without a namespace.

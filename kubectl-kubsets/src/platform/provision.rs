@@ -2,16 +2,21 @@
 
 use std::time::Duration;
 
+use kube::api::{Api, DynamicObject, ListParams};
 use kubsets_cluster::{ClusterInfo, ProviderKind};
-use kubsets_kube::{Access, AccessOptions};
+use kubsets_kube::{
+    Access, AccessOptions, During as _, ObjectRef, recorded_registry, registry_record, resource_of,
+};
 
 use super::journal::InstallJournal;
+use super::render::Rendered;
+use super::survey::is_ours;
 use super::{Component, ImageStore, Installer, Renderer, components};
 use crate::app::{App, STACK_NAMESPACE};
 use crate::commands::cluster::{Choice, Clusters, Progress, Which};
 use crate::ui::{ExitCode, Failure};
 
-/// What every native cluster has, as other clusters do from their makers.
+/// What every cluster needs: native ones get it from us, others where their makers left it out.
 const BASE: [&str; 3] = ["coredns", "metrics-server", "local-path-provisioner"];
 /// Where DNS and metrics go: protected from changes unless it is named.
 const KUBE_SYSTEM: &str = "kube-system";
@@ -40,20 +45,22 @@ pub(crate) async fn build_all(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Gives a new native cluster DNS, metrics and storage. Clusters of other providers have theirs.
+/// Gives a new cluster what it lacks of DNS, metrics and storage.
 ///
 /// # Errors
 /// What cannot be built, loaded or applied.
 pub(crate) async fn provision(app: &App, clusters: &Clusters<'_>, info: &ClusterInfo) -> anyhow::Result<()> {
-    let wanted = selection(info.provider, false)?;
+    let access = connect(app, Some(info.context.clone())).await?;
+    let wanted = selection(&lacking(&access, info.provider).await?, false)?;
     if wanted.is_empty() {
         return Ok(());
     }
-    let site = Site::prepare(app, clusters, info, &wanted).await?;
+    let site = Site::prepare(app, clusters, info, access, None, &wanted).await?;
     site.install(&wanted, None).await
 }
 
-/// Gives a cluster the gateway, metrics and the demo stack, beside what [`provision`] gives.
+/// Gives a cluster the gateway, metrics and the demo stack, beside what [`provision`] gives. Images come from
+/// `registry` (`HOST/PREFIX`), else from the one on record, else from what is loaded onto the nodes.
 ///
 /// # Errors
 /// What cannot be built, loaded or applied.
@@ -62,9 +69,15 @@ pub(crate) async fn deploy(
     clusters: &Clusters<'_>,
     info: &ClusterInfo,
     overlay: &str,
+    registry: Option<String>,
 ) -> anyhow::Result<()> {
-    let wanted = selection(info.provider, true)?;
-    let site = Site::prepare(app, clusters, info, &wanted).await?;
+    let access = connect(app, Some(info.context.clone())).await?;
+    let registry = match registry {
+        None => recorded_registry(&access).await?,
+        given => given,
+    };
+    let wanted = selection(&lacking(&access, info.provider).await?, true)?;
+    let site = Site::prepare(app, clusters, info, access, registry, &wanted).await?;
     site.install(&wanted, Some(overlay)).await
 }
 
@@ -88,22 +101,54 @@ pub(crate) async fn load_on_all(
     info: &ClusterInfo,
 ) -> anyhow::Result<()> {
     let store = ImageStore::open(app)?;
-    let built: Vec<Component> = selection(info.provider, true)?
+    let built: Vec<Component> = selection(&BASE, true)?
         .into_iter()
         .filter(|c| c.spec.images.iter().all(|recipe| store.has(recipe)))
         .collect();
     load(app, clusters, info, &store, &built).await
 }
 
-/// The components for a provider, in install order.
-fn selection(provider: ProviderKind, stack: bool) -> anyhow::Result<Vec<Component>> {
-    let native = provider == ProviderKind::Native;
+/// The components of a cluster that lacks these of [`BASE`], in install order.
+fn selection(lacking: &[&str], stack: bool) -> anyhow::Result<Vec<Component>> {
     let wanted = |name: &str| match name {
         "kubernetes" => false,
-        name if BASE.contains(&name) => native,
+        name if BASE.contains(&name) => lacking.contains(&name),
         _ => stack,
     };
     Ok(components()?.into_iter().filter(|c| wanted(&c.name)).collect())
+}
+
+/// What of [`BASE`] a cluster does not have from its makers. k3d has all, though it may come up a little later.
+async fn lacking(access: &Access, provider: ProviderKind) -> anyhow::Result<Vec<&'static str>> {
+    match provider {
+        ProviderKind::Native => return Ok(BASE.to_vec()),
+        ProviderKind::K3d => return Ok(Vec::new()),
+        ProviderKind::Kind | ProviderKind::Current => {}
+    }
+    let metrics = ObjectRef {
+        api_version: "apiregistration.k8s.io/v1".to_owned(),
+        kind: "APIService".to_owned(),
+        namespace: None,
+        name: "v1beta1.metrics.k8s.io".to_owned(),
+    };
+    let metrics = metrics.api(access).get_opt(&metrics.name).await;
+    let metrics = metrics.during(|| "look for metrics.k8s.io".to_owned())?;
+    let classes = resource_of("storage.k8s.io/v1", "StorageClass");
+    let classes = Api::<DynamicObject>::all_with(access.client(), &classes);
+    let classes = classes.list(&ListParams::default()).await.during(|| "list storage classes".to_owned())?;
+    Ok(without(metrics.as_ref(), &classes.items))
+}
+
+/// What is missing beside DNS, which every cluster has; ours counts as missing, so that it is kept up to date.
+fn without(metrics: Option<&DynamicObject>, classes: &[DynamicObject]) -> Vec<&'static str> {
+    const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
+    let is_default = |class: &&DynamicObject| {
+        class.metadata.annotations.as_ref().and_then(|all| all.get(DEFAULT)).is_some_and(|one| one == "true")
+    };
+    let has_metrics = metrics.is_some_and(|service| !is_ours(service));
+    let has_storage = classes.iter().filter(is_default).any(|class| !is_ours(class));
+    let parts = [("metrics-server", has_metrics), ("local-path-provisioner", has_storage)];
+    parts.into_iter().filter(|(_, has)| !has).map(|(name, _)| name).collect()
 }
 
 /// A cluster with the images of some components on its nodes.
@@ -113,6 +158,7 @@ struct Site<'a> {
     store: ImageStore,
     provider: ProviderKind,
     dns_service_ip: String,
+    registry: Option<String>,
 }
 
 impl<'a> Site<'a> {
@@ -120,9 +166,10 @@ impl<'a> Site<'a> {
         app: &'a App,
         clusters: &Clusters<'_>,
         info: &ClusterInfo,
+        access: Access,
+        registry: Option<String>,
         wanted: &[Component],
     ) -> anyhow::Result<Self> {
-        let access = connect(app, Some(info.context.clone())).await?;
         app.ui.detail(access.facts().to_string());
         access.server_version().await?;
         let store = ImageStore::open(app)?;
@@ -130,7 +177,7 @@ impl<'a> Site<'a> {
             load(app, clusters, info, &store, wanted).await?;
         }
         let dns_service_ip = dns_address(info);
-        Ok(Self { app, access, store, provider: info.provider, dns_service_ip })
+        Ok(Self { app, access, store, provider: info.provider, dns_service_ip, registry })
     }
 
     async fn install(&self, wanted: &[Component], overlay: Option<&str>) -> anyhow::Result<()> {
@@ -142,19 +189,27 @@ impl<'a> Site<'a> {
             None
         };
         let mut installer = Installer::new(&self.access, ui, journal);
-        let renderer = Renderer::new(&self.store, self.dns_service_ip.clone())?;
-        let mut rendered = Vec::new();
-        for component in wanted {
-            let one = renderer.component(component)?;
-            if !one.objects.is_empty() {
-                installer.apply(&component.name, &one.objects, &component.spec.install.namespace).await?;
-            }
-            rendered.push(one);
+        let renderer = Renderer::new(&self.store, self.dns_service_ip.clone(), self.registry.clone())?;
+        let rendered: Vec<Rendered> =
+            wanted.iter().map(|component| renderer.component(component)).collect::<Result<_, _>>()?;
+        let stack = overlay.map(|overlay| renderer.stack(overlay)).transpose()?.unwrap_or_default();
+        let everything = rendered
+            .iter()
+            .map(|one| (one.component.spec.install.namespace.as_str(), one.objects.as_slice()))
+            .chain([(STACK_NAMESPACE, stack.as_slice())]);
+        installer.look_around(&everything.collect::<Vec<_>>()).await?;
+        for one in rendered.iter().filter(|one| !one.objects.is_empty()) {
+            let component = &one.component;
+            installer.apply(&component.name, &one.objects, &component.spec.install.namespace).await?;
         }
-        let Some(overlay) = overlay else { return installer.wait_ready(&rendered, READY_LIMIT).await };
-        let stack = renderer.stack(overlay)?;
-        let (namespaces, rest): (Vec<_>, Vec<_>) =
+        if overlay.is_none() {
+            return installer.wait_ready(&rendered, READY_LIMIT).await;
+        }
+        let (namespaces, mut rest): (Vec<_>, Vec<_>) =
             stack.into_iter().partition(|o| o.types.as_ref().is_some_and(|t| t.kind == "Namespace"));
+        if let Some(prefix) = &self.registry {
+            rest.push(serde_json::from_value(registry_record(prefix))?);
+        }
         installer.apply("the stack's namespace", &namespaces, "").await?;
         installer.ensure_database_secret().await?;
         installer.apply("the demo stack", &rest, STACK_NAMESPACE).await?;
@@ -204,4 +259,44 @@ fn dns_address(info: &ClusterInfo) -> String {
         info.nodes.first().and_then(|n| n.address.split('.').nth(2)?.parse::<u8>().ok()?.checked_sub(128));
     let plan = kubsets_cluster::native::address::AddressPlan::new(slot.unwrap_or(0));
     plan.map(|p| p.dns().to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn object(kind: &str, metadata: &Value) -> DynamicObject {
+        serde_json::from_value(json!({"apiVersion": "v1", "kind": kind, "metadata": metadata}))
+            .expect("is an object")
+    }
+
+    fn class(default: &str, labels: &Value) -> DynamicObject {
+        let annotations = json!({"storageclass.kubernetes.io/is-default-class": default});
+        object("StorageClass", &json!({"name": "a", "annotations": annotations, "labels": labels}))
+    }
+
+    #[test]
+    fn a_cluster_gets_what_its_makers_left_out() {
+        let theirs = object("APIService", &json!({"name": "v1beta1.metrics.k8s.io"}));
+        let ours = json!({"app.kubernetes.io/managed-by": "kubsets"});
+        let our_metrics = object("APIService", &json!({"name": "v1beta1.metrics.k8s.io", "labels": ours}));
+        let both = ["metrics-server", "local-path-provisioner"];
+        // as kind comes
+        assert_eq!(without(None, &[class("true", &json!({}))]), ["metrics-server"]);
+        assert_eq!(without(Some(&our_metrics), &[class("true", &json!({}))]), ["metrics-server"]);
+        assert!(without(Some(&theirs), &[class("true", &json!({}))]).is_empty());
+        assert_eq!(without(Some(&theirs), &[class("false", &json!({}))]), ["local-path-provisioner"]);
+        assert_eq!(without(None, &[class("true", &ours)]), both);
+    }
+
+    #[test]
+    fn a_component_of_the_base_is_chosen_where_it_lacks() {
+        let names = |lacking: &[&str], stack| -> Vec<String> {
+            selection(lacking, stack).expect("is read").into_iter().map(|one| one.name).collect()
+        };
+        assert_eq!(names(&["metrics-server"], false), ["metrics-server"]);
+        assert!(!names(&["metrics-server"], true).contains(&"coredns".to_owned()));
+        assert!(names(&[], true).contains(&"demo-stack".to_owned()));
+    }
 }

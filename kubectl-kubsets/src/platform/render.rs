@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
 use kube::api::DynamicObject;
-use kubsets_kube::parse_documents;
+use kubsets_kube::{MANAGED_BY, MANAGER, parse_documents, take_from};
 
 use super::{Chart, Component, ImageStore, Kustomization};
 use crate::assets;
@@ -26,18 +26,24 @@ pub(crate) struct Renderer<'a> {
     helm: PathBuf,
     kubectl: PathBuf,
     dns_service_ip: String,
+    registry: Option<String>,
     scratch: tempfile::TempDir,
 }
 
 impl<'a> Renderer<'a> {
-    /// A renderer with its own helm and kubectl; `dns_service_ip` is where the cluster's nodes look for DNS.
+    /// A renderer with its own helm and kubectl; `dns_service_ip` is where the cluster's nodes look for DNS,
+    /// `registry` (`HOST/PREFIX`) where they get images that were not loaded onto them.
     ///
     /// # Errors
     /// When the programs cannot be had.
-    pub(crate) fn new(store: &'a ImageStore, dns_service_ip: String) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        store: &'a ImageStore,
+        dns_service_ip: String,
+        registry: Option<String>,
+    ) -> anyhow::Result<Self> {
         let programs = store.programs()?;
         let scratch = tempfile::Builder::new().prefix("kubsets-render-").tempdir()?;
-        Ok(Self { store, helm: programs.helm, kubectl: programs.kubectl, dns_service_ip, scratch })
+        Ok(Self { store, helm: programs.helm, kubectl: programs.kubectl, dns_service_ip, registry, scratch })
     }
 
     /// The objects of a component; those of the stack come from [`Self::stack`].
@@ -60,6 +66,7 @@ impl<'a> Renderer<'a> {
             let text = text.replace("{{ dns_service_ip }}", &self.dns_service_ip);
             objects.extend(parse_documents(&text).with_context(|| format!("platform/{path}"))?);
         }
+        let objects = self.finish(objects)?;
         Ok(Rendered { component: component.clone(), objects })
     }
 
@@ -70,7 +77,11 @@ impl<'a> Renderer<'a> {
     pub(crate) fn stack(&self, overlay: &str) -> anyhow::Result<Vec<DynamicObject>> {
         let root = self.scratch.path().join("k8s");
         write_all::<assets::Stack>("", &root)?;
-        self.build(&root.join("overlays").join(overlay))
+        self.finish(self.build(&root.join("overlays").join(overlay))?)
+    }
+
+    fn finish(&self, objects: Vec<DynamicObject>) -> anyhow::Result<Vec<DynamicObject>> {
+        objects.into_iter().map(|object| finish(object, self.registry.as_deref())).collect()
     }
 
     fn chart(&self, component: &Component, chart: &Chart) -> anyhow::Result<Vec<DynamicObject>> {
@@ -116,6 +127,16 @@ impl<'a> Renderer<'a> {
     }
 }
 
+/// Marks an object as ours, which charts of others do not, and lets its images come from another registry.
+fn finish(mut object: DynamicObject, registry: Option<&str>) -> anyhow::Result<DynamicObject> {
+    let labels = object.metadata.labels.get_or_insert_default();
+    labels.insert(MANAGED_BY.to_owned(), MANAGER.to_owned());
+    let Some(prefix) = registry else { return Ok(object) };
+    let mut value = serde_json::to_value(object)?;
+    take_from(&mut value, prefix);
+    Ok(serde_json::from_value(value)?)
+}
+
 fn run(command: &mut Command) -> anyhow::Result<String> {
     let line = format!("{command:?}");
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {line}"))?;
@@ -153,4 +174,23 @@ fn copy_tree(from: &Path, to: &Path) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_object_is_marked_and_its_images_are_where_they_were_pushed() {
+        let text = "{apiVersion: v1, kind: Pod, metadata: {name: a, labels: {app.kubernetes.io/managed-by: Helm}}, \
+                    spec: {containers: [{name: a, image: 'registry.kubsets.local/kubsets/worker:0.1.0'}]}}";
+        let render = |registry| {
+            let object = parse_documents(text).expect("is YAML").remove(0);
+            let object = finish(object, registry).expect("is an object");
+            assert_eq!(object.metadata.labels.expect("has labels")[MANAGED_BY], MANAGER);
+            object.data["spec"]["containers"][0]["image"].clone()
+        };
+        assert_eq!(render(None), "registry.kubsets.local/kubsets/worker:0.1.0");
+        assert_eq!(render(Some("r.example.com/team")), "r.example.com/team/kubsets/worker:0.1.0");
+    }
 }

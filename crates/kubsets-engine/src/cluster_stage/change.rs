@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use kube::api::DeleteParams;
 use kubsets_kube::{
-    ApiError, Condition, During, ObjectRef, WaitError, wait_for, wait_for_rollout, with_causes,
+    ApiError, Condition, During, ObjectRef, WaitError, recorded_registry, take_from, wait_for,
+    wait_for_rollout, with_causes,
 };
 use kubsets_lab::Operation;
 use kubsets_lab::operation::{Apply, Delete, Patch, Scale, Target};
@@ -48,9 +49,13 @@ impl ClusterStage<'_> {
     pub(super) async fn apply(&self, apply: &Apply, timeout: Duration) -> Result<Value, StepError> {
         let deadline = Instant::now() + timeout;
         let mut applied = Vec::with_capacity(apply.objects.len());
+        let registry = recorded_registry(&self.access).await.map_err(|error| cluster(&error))?;
         for manifest in &apply.objects {
             let mut manifest = manifest.clone();
             manifest["metadata"]["namespace"] = self.namespace.clone().into();
+            if let Some(prefix) = &registry {
+                take_from(&mut manifest, prefix);
+            }
             let target = object::reference(&manifest);
             let before = self.read(&target).await?;
             match &before {

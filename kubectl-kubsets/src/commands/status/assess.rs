@@ -6,9 +6,10 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 use kubsets_kube::{PodProblem, RolloutStatus, diagnose};
 use serde_json::Value;
 
+use super::gateway::gateway;
 use super::jobs;
 use super::model::{LogSource, NodeStatus, Part, Problem, Status};
-use super::snapshot::{GatewaySeen, PLATFORM, Snapshot};
+use super::snapshot::{PLATFORM, Snapshot};
 
 /// Workloads that the stack is made of, causes first.
 const STACK: [(&str, &str); 5] = [
@@ -26,7 +27,6 @@ mod rank {
     pub(super) const PLATFORM: u8 = 2;
     pub(super) const CLAIM: u8 = 8;
     pub(super) const STACK: u8 = 10;
-    pub(super) const GATEWAY: u8 = 40;
 }
 
 pub(super) fn assess(snapshot: &Snapshot, now: jiff::Timestamp) -> Status {
@@ -258,43 +258,6 @@ fn claims(snapshot: &Snapshot, problems: &mut Vec<Problem>) {
             });
         }
     }
-}
-
-fn gateway(snapshot: &Snapshot, stack: &mut Vec<(u8, Part)>, problems: &mut Vec<Problem>) {
-    let namespace = &snapshot.namespace;
-    let GatewaySeen::Found(gateway) = &snapshot.gateway else {
-        // A cluster may take the stack without the Gateway API; then there is nothing to say.
-        return;
-    };
-    let conditions = gateway.pointer("/status/conditions").and_then(Value::as_array);
-    let programmed = conditions.and_then(|list| list.iter().find(|one| one["type"] == "Programmed"));
-    let healthy = programmed.is_some_and(|one| one["status"] == "True");
-    let reason =
-        programmed.and_then(|one| one["message"].as_str()).unwrap_or("no controller has taken it up yet");
-    if !healthy {
-        problems.push(Problem {
-            object: format!("Gateway {}", crate::entrance::GATEWAY),
-            namespace: namespace.clone(),
-            reason: format!("not programmed: {reason}"),
-            look: format!("kubectl -n {namespace} describe gateway {}", crate::entrance::GATEWAY),
-            last_log: None,
-            rank: rank::GATEWAY,
-            logs: None,
-        });
-    }
-    let address = gateway.pointer("/status/addresses/0/value").and_then(Value::as_str).unwrap_or_default();
-    stack.push((
-        rank::GATEWAY,
-        Part {
-            kind: "Gateway".to_owned(),
-            namespace: namespace.clone(),
-            name: crate::entrance::GATEWAY.to_owned(),
-            healthy,
-            state: if healthy { "programmed" } else { "not programmed" }.to_owned(),
-            version: None,
-            detail: address.to_owned(),
-        },
-    ));
 }
 
 #[cfg(test)]

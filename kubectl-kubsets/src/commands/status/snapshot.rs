@@ -32,13 +32,15 @@ pub(super) struct Snapshot {
     pub(super) claims: Vec<PersistentVolumeClaim>,
     pub(super) jobs: Vec<Job>,
     pub(super) cron_jobs: Vec<CronJob>,
-    /// The Gateway, where the cluster knows the kind.
-    pub(super) gateway: GatewaySeen,
+    /// The Gateway of the stack.
+    pub(super) gateway: Seen,
+    /// The `HTTPRoute` of the stack.
+    pub(super) route: Seen,
 }
 
-/// What there is of the Gateway `kubsets`.
+/// What there is of an object of the Gateway API.
 #[derive(Debug, Default, PartialEq)]
-pub(super) enum GatewaySeen {
+pub(super) enum Seen {
     /// The cluster has no Gateway API.
     #[default]
     NoApi,
@@ -61,7 +63,7 @@ pub(super) async fn take(access: &Access) -> Result<Snapshot, ApiError> {
         let namespaces = Api::<Namespace>::all(client.clone());
         namespaces.get_opt(stack).await.during(|| format!("read namespace {stack}"))
     };
-    let (kubernetes, nodes, existing, workloads, pods, claims, jobs, cron_jobs, gateway) = tokio::try_join!(
+    let (kubernetes, nodes, existing, workloads, pods, claims, jobs, cron_jobs, gateway, route) = tokio::try_join!(
         access.server_version(),
         nodes,
         existing,
@@ -70,7 +72,8 @@ pub(super) async fn take(access: &Access) -> Result<Snapshot, ApiError> {
         list::<PersistentVolumeClaim>(access, stack),
         list::<Job>(access, stack),
         list::<CronJob>(access, stack),
-        gateway(access),
+        seen(access, "Gateway", crate::entrance::GATEWAY),
+        seen(access, "HTTPRoute", crate::entrance::ROUTE),
     )?;
     Ok(Snapshot {
         context: facts.context.clone(),
@@ -85,6 +88,7 @@ pub(super) async fn take(access: &Access) -> Result<Snapshot, ApiError> {
         jobs,
         cron_jobs,
         gateway,
+        route,
     })
 }
 
@@ -125,25 +129,17 @@ where
     Ok(list.during(|| format!("list {} in namespace {namespace}", K::plural(&())))?.items)
 }
 
-async fn gateway(access: &Access) -> Result<GatewaySeen, ApiError> {
-    let object = ObjectRef::namespaced(
-        "gateway.networking.k8s.io/v1",
-        "Gateway",
-        access.namespace(),
-        crate::entrance::GATEWAY,
-    );
+async fn seen(access: &Access, kind: &str, name: &str) -> Result<Seen, ApiError> {
+    let object = ObjectRef::namespaced("gateway.networking.k8s.io/v1", kind, access.namespace(), name);
     // An unknown kind and a missing object are both 404, so the kind is asked for by a list.
-    let api = object.api(access);
-    match api.list(&ListParams::default()).await.during(|| "list gateways".to_owned()) {
+    let listed = object.api(access).list(&ListParams::default()).await;
+    match listed.during(|| format!("list objects of kind {kind}")) {
         Ok(list) => {
-            let found =
-                list.items.into_iter().find(|item| item.metadata.name.as_deref() == Some(&object.name));
-            Ok(found
-                .and_then(|item| serde_json::to_value(item).ok())
-                .map_or(GatewaySeen::Absent, GatewaySeen::Found))
+            let found = list.items.into_iter().find(|item| item.metadata.name.as_deref() == Some(name));
+            Ok(found.and_then(|item| serde_json::to_value(item).ok()).map_or(Seen::Absent, Seen::Found))
         }
         Err(error) if matches!(error.kind, ApiErrorKind::NotFound | ApiErrorKind::MissingKind { .. }) => {
-            Ok(GatewaySeen::NoApi)
+            Ok(Seen::NoApi)
         }
         Err(error) => Err(error),
     }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::commands::status::render;
+use crate::commands::status::snapshot::Seen;
 use crate::ui::Style;
 
 fn from<T: serde::de::DeserializeOwned>(value: Value) -> T {
@@ -52,10 +53,19 @@ fn healthy() -> Snapshot {
             "status": {"conditions": [{"type": "Complete", "status": "True"}]}}))],
         cron_jobs: vec![from(json!({"metadata": {"name": "heartbeat"},
             "status": {"lastSuccessfulTime": "2026-01-01T11:59:20Z"}}))],
-        gateway: GatewaySeen::Found(json!({"status": {
+        gateway: Seen::Found(json!({"status": {
             "addresses": [{"value": "198.19.128.11"}],
             "conditions": [{"type": "Programmed", "status": "True"}]}})),
+        route: route("True", "True"),
     }
+}
+
+fn route(accepted: &str, resolved: &str) -> Seen {
+    Seen::Found(json!({"status": {"parents": [
+        {"parentRef": {"name": "other"}, "conditions": []},
+        {"parentRef": {"name": "kubsets"}, "conditions": [
+            {"type": "Accepted", "status": accepted, "message": "no listener fits"},
+            {"type": "ResolvedRefs", "status": resolved, "message": "Service demo-app not found"}]}]}}))
 }
 
 fn break_workload(snapshot: &mut Snapshot, name: &str) {
@@ -78,7 +88,7 @@ fn a_healthy_stack_is_one_quiet_screen() {
     let status = assess(&healthy(), now());
     assert!(status.healthy, "{:?}", status.problems);
     insta::assert_snapshot!(render::full(&status, Style::PLAIN));
-    assert_eq!(render::line(&status), "healthy (nodes 1/1, platform 0/0, stack 8/8)");
+    assert_eq!(render::line(&status), "healthy (nodes 1/1, platform 0/0, stack 9/9)");
 }
 
 #[test]
@@ -153,13 +163,42 @@ fn a_late_heartbeat_is_trouble_a_young_one_is_not() {
 #[test]
 fn a_gateway_without_a_controller_is_trouble_no_gateway_api_is_not() {
     let mut snapshot = healthy();
-    snapshot.gateway = GatewaySeen::Found(json!({}));
+    snapshot.gateway = Seen::Found(json!({}));
     assert_eq!(
         assess(&snapshot, now()).summary,
         "1 problem: Gateway kubsets: not programmed: no controller has taken it up yet"
     );
-    snapshot.gateway = GatewaySeen::NoApi;
+    snapshot.gateway = Seen::NoApi;
     assert!(assess(&snapshot, now()).healthy);
+}
+
+#[test]
+fn a_deleted_gateway_or_route_is_trouble() {
+    let snapshot = Snapshot { gateway: Seen::Absent, ..healthy() };
+    let status = assess(&snapshot, now());
+    assert_eq!(status.summary, "1 problem: Gateway kubsets: missing: nothing from outside reaches the stack");
+    assert_eq!(status.problems[0].look, "kubectl kubsets up");
+    assert!(!status.stack.iter().any(|part| part.kind == "Gateway" && part.healthy));
+
+    let status = assess(&Snapshot { route: Seen::Absent, ..healthy() }, now());
+    assert_eq!(
+        status.summary,
+        "1 problem: HTTPRoute demo-app: missing: the gateway does not know the way to the stack"
+    );
+    assert_eq!(status.problems[0].look, "kubectl kubsets up");
+}
+
+#[test]
+fn a_route_that_leads_nowhere_is_trouble() {
+    for (route, reason) in [
+        (route("False", "True"), "Accepted is not true: no listener fits"),
+        (route("True", "False"), "ResolvedRefs is not true: Service demo-app not found"),
+        (Seen::Found(json!({})), "Accepted is not true: no controller has taken it up yet"),
+    ] {
+        let status = assess(&Snapshot { route, ..healthy() }, now());
+        assert_eq!(status.summary, format!("1 problem: HTTPRoute demo-app: {reason}"));
+        assert_eq!(status.problems[0].look, "kubectl -n kubsets-demo describe httproute demo-app");
+    }
 }
 
 #[test]
