@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::cgroup;
 use super::state::{Layout, read_json, write_json};
 use crate::{Error, Result};
 
@@ -37,6 +38,9 @@ pub struct HostJournal {
     pub folders: Vec<PathBuf>,
     /// Kernel settings with their values, by path below `/proc/sys`.
     pub sysctls: BTreeMap<String, String>,
+    /// Controllers of control groups that the root did not hand down (version 2).
+    #[serde(default)]
+    pub controllers: Vec<String>,
 }
 
 impl HostJournal {
@@ -62,6 +66,11 @@ impl HostJournal {
                 journal.sysctls.entry(name.into()).or_insert_with(|| value.trim().into());
             }
         }
+        for controller in cgroup::not_handed_down()? {
+            if !journal.controllers.contains(&controller) {
+                journal.controllers.push(controller);
+            }
+        }
         write_json(&Self::path(layout), &journal)?;
         for (mountpoint, _) in MOUNTPOINTS {
             fs::create_dir_all(mountpoint).map_err(Error::file("create", mountpoint))?;
@@ -82,6 +91,7 @@ impl HostJournal {
                 fs::write(&path, value).map_err(Error::file("write", &path))?;
             }
         }
+        cgroup::switch_off(&journal.controllers)?;
         for folder in journal.folders.iter().rev() {
             match fs::remove_dir(folder) {
                 Ok(()) => {}
@@ -188,7 +198,7 @@ mod tests {
             fs::create_dir_all(folder).unwrap();
         }
         fs::write(used.join("file"), "theirs").unwrap();
-        let journal = HostJournal { folders: vec![ours.clone(), used.clone()], sysctls: BTreeMap::new() };
+        let journal = HostJournal { folders: vec![ours.clone(), used.clone()], ..HostJournal::default() };
         write_json(&HostJournal::path(&layout), &journal).unwrap();
         HostJournal::restore(&layout).unwrap();
         assert!(!ours.exists() && used.exists());
