@@ -99,6 +99,8 @@ pub fn kubeadm_init(state: &ClusterState, plan: AddressPlan, folder: &Path) -> S
     let kubelet = json!({
         "apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration",
         "failCgroupV1": false,
+        // hosts have swap, and they keep it
+        "failSwapOn": false,
         "oomScoreAdj": 0,
         "cgroupDriver": "cgroupfs",
         "clusterDNS": [plan.dns().to_string()],
