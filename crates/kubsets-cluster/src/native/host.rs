@@ -135,10 +135,7 @@ pub fn missing_packages() -> Vec<&'static str> {
     let found = |program: &str| SEARCH.iter().any(|folder| Path::new(folder).join(program).exists());
     let mut packages: Vec<&str> =
         PROGRAMS.iter().filter(|(program, _)| !found(program)).map(|(_, package)| *package).collect();
-    if !["bridge", "host-local", "loopback", "portmap"]
-        .iter()
-        .all(|p| Path::new(CNI_PLUGINS).join(p).exists())
-    {
+    if !["ptp", "host-local", "loopback", "portmap"].iter().all(|p| Path::new(CNI_PLUGINS).join(p).exists()) {
         packages.push("containernetworking-plugins");
     }
     packages.sort_unstable();
