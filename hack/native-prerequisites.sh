@@ -29,7 +29,7 @@ tool() { has "$1" || add "$2" "$3"; }
 file() { [ -e "$1" ] || add "$2" "$3"; }
 
 tool runc runc "starts containers on the nodes"
-file /usr/lib/cni/bridge containernetworking-plugins "pod networking on the nodes"
+file /usr/lib/cni/ptp containernetworking-plugins "pod networking on the nodes"
 tool nft nftables "Services on the nodes"
 tool iptables iptables "host ports and packet faults on the nodes"
 tool conntrack conntrack "Services on the nodes"

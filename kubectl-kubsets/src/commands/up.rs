@@ -9,7 +9,7 @@ use super::cluster::{Clusters, Which};
 use super::images::Registry;
 use crate::app::{App, STACK_NAMESPACE};
 use crate::platform;
-use crate::ui::{ExitCode, Risk, duration};
+use crate::ui::{ExitCode, Failure, Risk, duration};
 
 /// Arguments of `up`.
 #[derive(clap::Args, Debug)]
@@ -65,7 +65,8 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         platform::build_all(app).await?;
     }
     let info = clusters.create(&args.which, args.nodes).await?;
-    platform::deploy(app, &clusters, &info, &args.overlay, args.registry.map(|registry| registry.base())).await?;
+    platform::deploy(app, &clusters, &info, &args.overlay, args.registry.map(|registry| registry.base()))
+        .await?;
     let address = info.nodes.first().map(|node| node.address.as_str()).filter(|address| !address.is_empty());
     let url = address.map(|address| format!("http://{address}:{}/", kubsets_cluster::kind::GATEWAY_PORT));
     let took = began.elapsed();

@@ -7,8 +7,13 @@ use crate::{ClusterName, Error, Result};
 
 /// Where control groups are mounted.
 const MOUNT: &str = "/sys/fs/cgroup";
-/// Controllers that the kubelet needs on a version 2 host.
-const CONTROLLERS: [&str; 5] = ["cpuset", "cpu", "io", "memory", "pids"];
+/// Controllers that a node gets on a version 2 host, where the kernel has them. The kubelet refuses a group that
+/// lacks one of them, but for `io`.
+const CONTROLLERS: [&str; 6] = ["cpuset", "cpu", "io", "memory", "hugetlb", "pids"];
+
+/// The controllers that a group has for itself, and those that it hands down to the groups below it.
+const OFFERED: &str = "cgroup.controllers";
+const HANDED_DOWN: &str = "cgroup.subtree_control";
 
 /// Which version of control groups a host has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +26,7 @@ pub enum Version {
 
 /// The version in force on this host.
 pub fn version() -> Version {
-    if Path::new(MOUNT).join("cgroup.controllers").exists() { Version::V2 } else { Version::V1 }
+    if Path::new(MOUNT).join(OFFERED).exists() { Version::V2 } else { Version::V1 }
 }
 
 /// A node's group, relative to the mount: the kubelet's `cgroupRoot`.
@@ -109,8 +114,8 @@ fn probe_all(hierarchies: &[PathBuf], name: &str) -> Result<()> {
 /// Gives a new group what it does not take over by itself.
 fn inherit(parent: &Path, folder: &Path) -> Result<()> {
     if version() == Version::V2 {
-        let control = parent.join("cgroup.subtree_control");
-        for controller in CONTROLLERS {
+        let control = parent.join(HANDED_DOWN);
+        for controller in offered(parent)? {
             fs::write(&control, format!("+{controller}"))
                 .map_err(Error::file("hand down controllers in", &control))?;
         }
@@ -122,6 +127,49 @@ fn inherit(parent: &Path, folder: &Path) -> Result<()> {
         if from.exists() {
             let value = fs::read_to_string(&from).map_err(Error::file("read", &from))?;
             fs::write(&to, value.trim()).map_err(Error::file("write", &to))?;
+        }
+    }
+    Ok(())
+}
+
+/// Those of our controllers that a version 2 group has; a kernel need not have all.
+fn offered(group: &Path) -> Result<Vec<&'static str>> {
+    let has = controllers(&group.join(OFFERED))?;
+    Ok(CONTROLLERS.into_iter().filter(|c| has.iter().any(|h| h == c)).collect())
+}
+
+fn controllers(file: &Path) -> Result<Vec<String>> {
+    let text = fs::read_to_string(file).map_err(Error::file("read", file))?;
+    Ok(text.split_ascii_whitespace().map(str::to_owned).collect())
+}
+
+/// Controllers that the host does not hand down from its root: [`create`] switches some of them on there, and runc
+/// all of them.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn not_handed_down() -> Result<Vec<String>> {
+    if version() == Version::V1 {
+        return Ok(Vec::new());
+    }
+    let root = Path::new(MOUNT);
+    let handed_down = controllers(&root.join(HANDED_DOWN))?;
+    Ok(controllers(&root.join(OFFERED))?.into_iter().filter(|c| !handed_down.contains(c)).collect())
+}
+
+/// Switches controllers off again at the host's root.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn switch_off(controllers: &[String]) -> Result<()> {
+    let control = Path::new(MOUNT).join(HANDED_DOWN);
+    for controller in controllers {
+        match fs::write(&control, format!("-{controller}")) {
+            // somebody else needs it by now
+            Err(e) if e.kind() != std::io::ErrorKind::ResourceBusy => {
+                return Err(Error::file("take back controllers in", &control)(e));
+            }
+            _ => {}
         }
     }
     Ok(())

@@ -44,14 +44,16 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.nri.v1.nri"]
     )
 }
 
-/// The light CNI: one bridge a node, addresses of the node's own part of the pods' network.
+/// The light CNI: a link of its own for every pod, addresses of the node's own part of the pods' network.
+/// On a bridge, packets between pods of one node would pass the rules of the Services only where the module
+/// `br_netfilter` is loaded; few hosts have it, and it changes what their other bridges do.
 pub fn cni(plan: AddressPlan, index: u8, folder: &Path) -> String {
     let list = json!({
         "cniVersion": "1.0.0",
         "name": "kubsets",
         "plugins": [
             {
-                "type": "bridge", "bridge": "cni0", "isGateway": true, "hairpinMode": true, "ipMasq": false,
+                "type": "ptp",
                 "ipam": {
                     "type": "host-local",
                     "dataDir": folder.join("cni-ipam"),
@@ -99,6 +101,8 @@ pub fn kubeadm_init(state: &ClusterState, plan: AddressPlan, folder: &Path) -> S
     let kubelet = json!({
         "apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration",
         "failCgroupV1": false,
+        // hosts have swap, and they keep it
+        "failSwapOn": false,
         "oomScoreAdj": 0,
         "cgroupDriver": "cgroupfs",
         "clusterDNS": [plan.dns().to_string()],

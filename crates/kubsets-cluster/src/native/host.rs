@@ -39,6 +39,9 @@ pub struct HostJournal {
     pub folders: Vec<PathBuf>,
     /// Kernel settings with their values, by path below `/proc/sys`.
     pub sysctls: BTreeMap<String, String>,
+    /// Controllers of control groups that the root did not hand down (version 2).
+    #[serde(default)]
+    pub controllers: Vec<String>,
 }
 
 impl HostJournal {
@@ -69,6 +72,11 @@ impl HostJournal {
                 journal.sysctls.entry(name.into()).or_insert_with(|| value.trim().into());
             }
         }
+        for controller in cgroup::not_handed_down()? {
+            if !journal.controllers.contains(&controller) {
+                journal.controllers.push(controller);
+            }
+        }
         journal.save(layout)?;
         for (mountpoint, _) in MOUNTPOINTS {
             fs::create_dir_all(mountpoint).map_err(Error::file("create", mountpoint))?;
@@ -93,6 +101,7 @@ impl HostJournal {
                 fs::write(&path, value).map_err(Error::file("write", &path))?;
             }
         }
+        cgroup::switch_off(&journal.controllers)?;
         for folder in journal.folders.iter().rev() {
             match fs::remove_dir(folder) {
                 Ok(()) => {}
@@ -136,10 +145,7 @@ pub fn missing_packages() -> Vec<&'static str> {
     let found = |program: &str| SEARCH.iter().any(|folder| Path::new(folder).join(program).exists());
     let mut packages: Vec<&str> =
         PROGRAMS.iter().filter(|(program, _)| !found(program)).map(|(_, package)| *package).collect();
-    if !["bridge", "host-local", "loopback", "portmap"]
-        .iter()
-        .all(|p| Path::new(CNI_PLUGINS).join(p).exists())
-    {
+    if !["ptp", "host-local", "loopback", "portmap"].iter().all(|p| Path::new(CNI_PLUGINS).join(p).exists()) {
         packages.push("containernetworking-plugins");
     }
     packages.sort_unstable();
@@ -231,7 +237,7 @@ mod tests {
             fs::create_dir_all(folder).unwrap();
         }
         fs::write(used.join("file"), "theirs").unwrap();
-        let journal = HostJournal { folders: vec![ours.clone(), used.clone()], sysctls: BTreeMap::new() };
+        let journal = HostJournal { folders: vec![ours.clone(), used.clone()], ..HostJournal::default() };
         journal.save(&layout).unwrap();
         HostJournal::restore(&layout).unwrap();
         assert!(!ours.exists() && used.exists());

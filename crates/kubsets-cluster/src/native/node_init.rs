@@ -103,11 +103,6 @@ pub fn init(folder: &Path) -> Result<std::convert::Infallible> {
     nix::unistd::sethostname(&spec.name).map_err(Error::kernel("set the node's host name"))?;
     fs::write("/proc/sys/net/ipv4/ip_forward", "1")
         .map_err(Error::file("write", "/proc/sys/net/ipv4/ip_forward"))?;
-    let bridged = Path::new("/proc/sys/net/bridge/bridge-nf-call-iptables");
-    if bridged.exists() {
-        // services reach pods of their own node only where bridged packets pass netfilter
-        fs::write(bridged, "1").map_err(Error::file("write", bridged))?;
-    }
     let ready = folder.join("ready");
     fs::write(&ready, "").map_err(Error::file("write", &ready))?;
     Supervisor::new(folder, spec).run()
