@@ -175,6 +175,7 @@ mod tests {
             in_flight: 1,
             p50_ms: Some(2.0),
             p99_ms: Some(p99_ms),
+            spread: kubsets_load::Spread::default(),
         })
     }
 

@@ -278,7 +278,8 @@ mod tests {
         for source in embedded().iter().filter(|source| !source.folder.starts_with("canary/")) {
             let plan = kubsets_lab::Plan::new(source, &Values::new()).expect("is one");
             let bound = plan.steps.iter().filter_map(|step| Some((step.bind.as_ref()?, nothing(step))));
-            let bindings = bound.fold(plan.bindings(), |all, (name, result)| all.with(name, result));
+            let mut bindings = plan.bindings();
+            bound.for_each(|(name, result)| bindings.set(name, result));
             let held =
                 |one: &&kubsets_lab::Expectation| one.check(&bindings).is_ok_and(|checked| checked.held);
             let holding: Vec<&str> =
