@@ -14,7 +14,8 @@ fn main() {
     tell("rerun-if-env-changed=KUBSETS_COMMIT");
     tell("rerun-if-changed=build.rs");
     if let Some(folder) = output("git", &["rev-parse", "--absolute-git-dir"]) {
-        for file in ["HEAD", "logs/HEAD"] {
+        let branch = output("git", &["symbolic-ref", "--quiet", "HEAD"]);
+        for file in ["HEAD", "logs/HEAD"].into_iter().chain(branch.as_deref()) {
             let path = Path::new(&folder).join(file);
             if path.exists() {
                 tell(&format!("rerun-if-changed={}", path.display()));

@@ -192,7 +192,7 @@ mod tests {
         assert_eq!(
             log.timed(&record(5.0, tick(4, 0, 0, 5.0)), style).as_deref(),
             Some(
-                "    5.0s  users: in 5 s 50 planned, 30 ok, 17 failed, 3 never sent, p50 up to 2.0 ms p99 up to 90.0 ms, \
+                "    5.0s  users: in 5 s 50 planned, 30 ok, 17 failed, 3 never sent, p50 up to 2.00 ms p99 up to 90.0 ms, \
                  1 in flight"
             )
         );

@@ -360,8 +360,8 @@ mod tests {
     fn a_watch_prints_a_line_or_a_document_of_a_stream() {
         let document = serde_json::json!({"kind": "Status", "healthy": true});
         let part = |format| stream_part(format, &document).expect("serialises");
-        assert_eq!(part(Format::Json), "{\"kind\":\"Status\",\"healthy\":true}\n");
-        assert_eq!(part(Format::Yaml), "---\nkind: Status\nhealthy: true\n");
+        assert_eq!(part(Format::Json), "{\"healthy\":true,\"kind\":\"Status\"}\n");
+        assert_eq!(part(Format::Yaml), "---\nhealthy: true\nkind: Status\n");
     }
 
     #[test]

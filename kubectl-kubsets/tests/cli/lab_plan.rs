@@ -34,6 +34,7 @@ fn printed(here: &Surroundings, args: &[&str]) -> (String, Plan) {
     let fields = value.as_object_mut().expect("a plan is an object");
     assert_eq!(fields.remove("kind"), Some("LabPlan".into()));
     fields.remove("apiVersion");
+    fields.remove("pluginVersion");
     (text, serde_json::from_value(value).expect("the printed plan is one"))
 }
 

@@ -186,8 +186,8 @@ async fn what_authenticates_can_be_compared_and_is_not_in_the_record() {
     let state = StateDir::at(folder.path());
     let text =
         LAB.replace("http: {path: /b}", "http: {path: /b, headers: {Authorization: Bearer s3cret}}").replace(
-            "second.failed == 0",
-            "second.headers['set-cookie'].startsWith('s3c') && second.failed == 0",
+            "that: second.failed == 0",
+            "that: \"second.headers['set-cookie'].startsWith('s3c') && second.failed == 0\"",
         );
     let answer = json!({"failed": 0, "headers": {"set-cookie": "s3cret", "host": "a"}});
     let outcome = recorded(&state, &plan(&text), &stage(answer), &CancellationToken::new()).await;

@@ -105,17 +105,22 @@ impl Alert {
 
 #[cfg(test)]
 mod tests {
+    use kubsets_load::Second;
+
     use super::*;
 
     /// A load of 100 requests a second with so many failed ones in each.
     fn load(failed: &[u64]) -> LoadReport {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/runs/261120-163001-d4fb/load.json");
         let mut report: LoadReport = serde_json::from_slice(&std::fs::read(folder).unwrap()).unwrap();
-        report.seconds.truncate(failed.len());
-        for (second, failed) in report.seconds.iter_mut().zip(failed) {
-            (second.planned, second.ok, second.failed) = (100, 100 - failed, *failed);
-            (second.timed_out, second.never_sent) = (0, 0);
-        }
+        let second = |(second, failed): (u64, &u64)| Second {
+            second,
+            planned: 100,
+            ok: 100 - failed,
+            failed: *failed,
+            ..Second::default()
+        };
+        report.seconds = (0..).zip(failed).map(second).collect();
         report.accounting.planned = 100 * failed.len() as u64;
         report.accounting.ok = report.accounting.planned - failed.iter().sum::<u64>();
         report

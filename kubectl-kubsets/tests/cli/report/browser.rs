@@ -80,7 +80,8 @@ fn open(browser: &Path, home: &Path, page: &str, (width, height): (u32, u32)) ->
 /// A file that the browser makes of a page without a word on the console.
 fn made(browser: &Path, home: &Path, page: &str, how: &str, more: &[String]) -> Vec<u8> {
     let folder = tempfile::tempdir_in(home).expect("a folder can be made");
-    let file = folder.path().join("made");
+    // the browser takes the kind of a picture from the name
+    let file = folder.path().join(if how == "screenshot" { "made.png" } else { "made.pdf" });
     let args: Vec<String> =
         std::iter::once(format!("--{how}={}", file.display())).chain(more.iter().cloned()).collect();
     let (_, console) = start(browser, home, page, &args);

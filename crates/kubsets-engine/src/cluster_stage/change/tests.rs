@@ -1,7 +1,5 @@
 //! Changes and their undo, on an API server in memory.
 
-use kubsets_undo::RunId;
-
 use super::*;
 use crate::cluster_stage::scene::Scene;
 use crate::stage::Stage as _;
