@@ -32,7 +32,7 @@ pub(crate) async fn run(app: &App, path: &[String], command: Command) -> anyhow:
             .with_hint("-o table, json and yaml work everywhere")
             .into());
     }
-    let code = act(app, command).await?;
+    let code = Box::pin(act(app, command)).await?;
     Ok(if app.global.exit_zero && code.is_verdict() { ExitCode::Success } else { code })
 }
 
