@@ -63,16 +63,10 @@ pub(super) fn specification(spec: &CanarySpec) -> Result<(), PlanError> {
             return field(name, "must be above zero");
         }
     }
-    let samples = spec.load.rate * spec.warm_up.0.as_secs_f64();
-    if spec.judge.latency && samples < kubsets_judge::Thresholds::LEAST as f64 {
-        return field(
-            "warmUp",
-            format!(
-                "{} gives {samples:.0} requests, but {} are needed to know stable's latency",
-                spec.warm_up,
-                kubsets_judge::Thresholds::LEAST
-            ),
-        );
+    let (rate, seconds) = (spec.load.rate, spec.warm_up.0.as_secs_f64());
+    let needed = kubsets_judge::Thresholds::LEAST;
+    if spec.judge.latency && rate * seconds < needed as f64 {
+        return Err(PlanError::ShortWarmUp { rate, seconds, needed: needed as u64 });
     }
     Ok(())
 }

@@ -19,6 +19,16 @@ pub enum PlanError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The warm-up is too short to learn stable's latency from.
+    #[error("warmUp: {seconds} s at {rate} requests/s give {:.0} requests, but {needed} are needed to know stable's latency", .rate * .seconds)]
+    ShortWarmUp {
+        /// Requests per second.
+        rate: f64,
+        /// Length of the warm-up.
+        seconds: f64,
+        /// Requests that it must give.
+        needed: u64,
+    },
     /// The Deployment does not exist.
     #[error("no Deployment {name:?} in namespace {namespace}")]
     NoDeployment {
@@ -182,6 +192,15 @@ impl Hint for PlanError {
             }
             Self::Route { .. } => Some("name another route with --route".into()),
             Self::NoCommonLabel(_) => Some("give both selectors the label app.kubernetes.io/name".into()),
+            Self::ShortWarmUp { rate, seconds, needed } => {
+                let needed = *needed as f64;
+                let (rate, seconds) = ((needed / seconds).ceil(), (needed / rate).ceil());
+                Some(if rate.is_finite() {
+                    format!("raise --rate to {rate} or --warm-up to {seconds}s")
+                } else {
+                    format!("give --warm-up {seconds}s")
+                })
+            }
             Self::Field { .. } => None,
         }
     }

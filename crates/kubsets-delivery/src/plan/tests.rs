@@ -87,6 +87,21 @@ fn a_rate_too_low_for_a_verdict_is_refused_with_numbers() {
 }
 
 #[test]
+fn a_warm_up_without_enough_requests_is_refused_with_what_is_enough() {
+    let short = |rate, seconds| {
+        let mut spec = spec();
+        spec.load.rate = rate;
+        spec.warm_up = kubsets_lab::units::Span::seconds(seconds);
+        super::check::specification(&spec)
+    };
+    let error = short(7.0, 5).unwrap_err();
+    assert!(error.to_string().contains("give 35 requests, but 100"), "{error}");
+    assert_eq!(error.hint().unwrap(), "raise --rate to 20 or --warm-up to 15s");
+    assert!(short(20.0, 5).is_ok() && short(7.0, 15).is_ok());
+    assert_eq!(short(50.0, 0).unwrap_err().hint().unwrap(), "give --warm-up 2s");
+}
+
+#[test]
 fn bad_fields_are_refused_before_anything_is_read() {
     let percent = |value| Percent::new(value).unwrap();
     let mut cases: Vec<(CanarySpec, &str)> = Vec::new();
