@@ -1,15 +1,23 @@
 //! `up`: a cluster with the demo stack, in one command.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use http::Method;
 use kubsets_cluster::ProviderKind;
 use serde::Serialize;
 
 use super::cluster::{Clusters, Which};
 use super::images::Registry;
 use crate::app::{App, STACK_NAMESPACE};
+use crate::http::Http;
 use crate::platform;
-use crate::ui::{ExitCode, Failure, Risk, duration};
+use crate::ui::{ExitCode, Failure, Printer, Risk, duration};
+
+/// Longest wait for the first answer; pods of a node that was lost are given up after about a minute.
+const ANSWER: Duration = Duration::from_mins(3);
+
+/// Pause between two tries.
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// Arguments of `up`.
 #[derive(clap::Args, Debug)]
@@ -69,6 +77,9 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         .await?;
     let address = info.nodes.first().map(|node| node.address.as_str()).filter(|address| !address.is_empty());
     let url = address.map(|address| format!("http://{address}:{}/", kubsets_cluster::kind::GATEWAY_PORT));
+    if let Some(url) = &url {
+        wait_for_an_answer(app, url).await?;
+    }
     let took = began.elapsed();
     app.ui.message(format!("Ready after {}: context {}", duration(took), info.context));
     if let Some(url) = &url {
@@ -85,4 +96,26 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     app.ui.emit("Up", &up, |_| String::new())?;
     app.ui.hint("`kubectl kubsets smoke` sends an order through it; `kubectl kubsets canary run bad-errors` is the demo");
     Ok(ExitCode::Success)
+}
+
+/// Waits until the demo app answers at its address: after a reboot the API server still tells how pods were before it.
+async fn wait_for_an_answer(app: &App, url: &str) -> anyhow::Result<()> {
+    let step = app.ui.step("Waiting for the demo app to answer");
+    let (http, limit) = (Http::new(), Instant::now() + ANSWER);
+    loop {
+        let seen = match http.send(Method::GET, &format!("{url}api/info"), None).await {
+            Ok(answer) if answer.status.is_success() => break,
+            Ok(answer) => format!("status {}", answer.status),
+            Err(error) => Printer::one_line(&error),
+        };
+        if Instant::now() > limit {
+            return Err(Failure::new(ExitCode::Timeout, format!("the demo app does not answer: {seen}"))
+                .with_hint("`kubectl kubsets status` says what is wrong")
+                .into());
+        }
+        step.update(seen);
+        tokio::time::sleep(PAUSE).await;
+    }
+    step.done("it does");
+    Ok(())
 }
