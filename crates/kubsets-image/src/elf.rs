@@ -8,18 +8,21 @@ use std::{
 
 use crate::{
     command::{CommandError, command, output},
-    tree::{Content, Tree},
+    host_package,
+    source::{Files, SourceError},
+    tree::Content,
 };
 
 /// Libraries that glibc loads while it runs, to resolve names; no program lists them.
 const RUN_TIME: [&str; 3] = ["libresolv.so.2", "libnss_dns.so.2", "libnss_files.so.2"];
 
-/// Adds the shared libraries of an ELF program to the tree, at the same paths as on this host.
-/// A static program or a script adds nothing.
-pub(crate) fn add_libraries(tree: &mut Tree, program: &Path) -> Result<(), CommandError> {
+/// Adds the shared libraries of an ELF program, at the same paths as on this host, and the packages that
+/// they are from. A static program or a script adds nothing.
+pub(crate) fn add_libraries(files: &mut Files, program: &Path) -> Result<(), SourceError> {
     for library in libraries(program)? {
+        files.parts.push(host_package::of(&library)?);
         let path = library.to_string_lossy().into_owned();
-        tree.file(&path, 0o755, Content::Path(library));
+        files.tree.file(&path, 0o755, Content::Path(library));
     }
     Ok(())
 }
@@ -87,6 +90,14 @@ mod tests {
         let found = libraries(&program).unwrap();
         for name in ["libc.so.6", "libresolv.so.2"] {
             assert!(found.iter().any(|path| path.ends_with(name)), "{name} in {found:?}");
+        }
+
+        let mut files = Files::default();
+        add_libraries(&mut files, &program).unwrap();
+        assert_eq!(files.parts.len(), found.len());
+        for (path, part) in found.iter().zip(&files.parts) {
+            assert!(files.tree.contains(path.to_str().unwrap().trim_start_matches('/')), "{path:?}");
+            assert!(part.purl.starts_with("pkg:"), "{part:?}");
         }
     }
 }

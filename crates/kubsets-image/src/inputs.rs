@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::go::GoModule;
 
 /// What a build needs besides the recipe.
@@ -9,6 +11,8 @@ use crate::go::GoModule;
 pub struct Inputs {
     /// Folder of our own release binaries, for example `target/release`.
     pub binaries: PathBuf,
+    /// The crates that each of these binaries is linked with, by its file name.
+    pub crates: BTreeMap<String, Vec<Crate>>,
     /// Go modules by the name that recipes use. `native` and `containerd` are needed by
     /// [`native_binaries`](crate::native_binaries).
     pub modules: BTreeMap<String, GoModule>,
@@ -16,6 +20,17 @@ pub struct Inputs {
     pub revision: String,
     /// Never use the network: a part that is not in the cache is an error.
     pub offline: bool,
+}
+
+/// A crate, as Cargo resolved it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Crate {
+    /// Its name.
+    pub name: String,
+    /// Its exact version.
+    pub version: String,
+    /// SHA-256 of its archive; none for a crate of this repository.
+    pub sha256: Option<String>,
 }
 
 impl Inputs {
@@ -42,6 +57,7 @@ impl Inputs {
             GoModule::copy_from_yaml(&text(source)?).map_err(|error| format!("{source}: {error}"))?;
         Ok(Self {
             binaries: binaries.into(),
+            crates: BTreeMap::new(),
             modules: [("native".to_owned(), native), ("containerd".to_owned(), containerd)].into(),
             revision: "unknown".to_owned(),
             offline: false,

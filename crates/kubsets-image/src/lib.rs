@@ -18,6 +18,7 @@ mod command;
 mod digest;
 mod elf;
 mod go;
+mod host_package;
 mod inputs;
 mod native;
 mod oci;
@@ -33,7 +34,7 @@ pub use build::{BuildError, BuiltImage, build, estimate, is_cached, list};
 pub use cache::{Cache, CacheError};
 pub use command::CommandError;
 pub use go::{GoError, GoModule, ModuleSource, module_dir};
-pub use inputs::Inputs;
+pub use inputs::{Crate, Inputs};
 pub use native::{NativeBinaries, native_binaries, native_estimate};
 pub use progress::{Event, Progress};
 pub use recipe::{

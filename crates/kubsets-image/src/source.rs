@@ -18,7 +18,7 @@ use crate::{
     command::CommandError,
     digest, elf,
     go::{self, GoError},
-    inputs::Inputs,
+    inputs::{Crate, Inputs},
     progress::Sink,
     recipe::{FileEntry, GoBinary, Layer, RustBinary},
     tree::{Content, Node, Tree},
@@ -26,6 +26,9 @@ use crate::{
 
 pub(crate) use base::{base_key, base_layer};
 pub(crate) use debian::estimate as debian_estimate;
+
+/// The version of our own programs.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The files of a layer cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +78,7 @@ pub enum SourceError {
 }
 
 impl SourceError {
-    fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { path, source }
     }
@@ -117,7 +120,7 @@ pub(crate) fn key(layer: &Layer, inputs: &Inputs) -> Result<String, SourceError>
                     Ok((library, hash))
                 })
                 .collect::<Result<Vec<_>, SourceError>>()?;
-            digest::of_key(&("rust", hash, libraries, &binary.to))
+            digest::of_key(&("rust-2", hash, libraries, &binary.to, inputs.crates.get(&binary.bin)))
         }
         other => digest::of_key(&(other, architecture)),
     })
@@ -159,18 +162,22 @@ fn rust_path(binary: &RustBinary, inputs: &Inputs) -> Result<PathBuf, SourceErro
 
 fn rust_files(binary: &RustBinary, inputs: &Inputs) -> Result<Files, SourceError> {
     let path = rust_path(binary, inputs)?;
-    let sha256 = digest::of_file(&path).map_err(SourceError::at(&path))?;
-    let version = env!("CARGO_PKG_VERSION").to_owned();
-    let part = Part {
-        purl: format!("pkg:cargo/{}@{version}", binary.bin),
+    let mut files = Files::default();
+    files.parts.push(Part {
+        purl: format!("pkg:cargo/{}@{VERSION}", binary.bin),
         name: binary.bin.clone(),
-        version,
-        sha256: Some(sha256),
-    };
-    let mut files = Files { parts: vec![part], ..Files::default() };
-    elf::add_libraries(&mut files.tree, &path)?;
+        version: VERSION.to_owned(),
+        sha256: Some(digest::of_file(&path).map_err(SourceError::at(&path))?),
+    });
+    files.parts.extend(inputs.crates.get(&binary.bin).into_iter().flatten().map(crate_part));
+    elf::add_libraries(&mut files, &path)?;
     files.tree.file(&binary.to, 0o755, Content::Path(path));
     Ok(files)
+}
+
+fn crate_part(linked: &Crate) -> Part {
+    let Crate { name, version, sha256 } = linked.clone();
+    Part { purl: format!("pkg:cargo/{name}@{version}"), name, version, sha256 }
 }
 
 fn plain_files(entries: &[FileEntry]) -> Files {
@@ -184,4 +191,31 @@ fn plain_files(entries: &[FileEntry]) -> Files {
         }
     }
     files
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn own_programs_list_their_crates_and_libraries() {
+        let program = std::env::current_exe().unwrap();
+        let bin = program.file_name().unwrap().to_str().unwrap().to_owned();
+        let linked = Crate { name: "serde".into(), version: "1.0.0".into(), sha256: Some("0".repeat(64)) };
+        let inputs = Inputs {
+            binaries: program.parent().unwrap().to_owned(),
+            crates: [(bin.clone(), vec![linked])].into(),
+            ..Inputs::default()
+        };
+        let binary = RustBinary { bin: bin.clone(), to: "/program".into() };
+        let parts = rust_files(&binary, &inputs).unwrap().parts;
+        assert_eq!((parts[0].name.as_str(), parts[1].purl.as_str()), (bin.as_str(), "pkg:cargo/serde@1.0.0"));
+        assert_eq!(parts.len() - 2, elf::libraries(&program).unwrap().len());
+
+        let layer = Layer::RustBinary(binary);
+        let known = key(&layer, &inputs).unwrap();
+        assert_ne!(known, key(&layer, &Inputs { crates: BTreeMap::new(), ..inputs }).unwrap());
+    }
 }

@@ -31,6 +31,7 @@ impl ImageStore {
         let folder = own.parent().map(PathBuf::from).unwrap_or_default();
         let mut inputs =
             Inputs::from_platform(folder, assets::text::<assets::Platform>).map_err(anyhow::Error::msg)?;
+        inputs.crates = serde_json::from_str(assets::CRATES).expect("the build wrote them");
         inputs.revision = env!("KUBSETS_BUILD_COMMIT").into();
         let root = app.cache_dir();
         Ok(Self { cache: Cache::new(&root), root, inputs, ui: app.ui.clone() })

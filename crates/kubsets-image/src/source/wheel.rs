@@ -51,7 +51,7 @@ pub(super) fn files(wheel: &WheelLayer, context: &Context<'_>, sink: Sink<'_>) -
         sha256: Some(wheel.sha256.clone()),
     };
     let mut files = Files { parts: vec![part], ..Files::default() };
-    elf::add_libraries(&mut files.tree, &program)?;
+    elf::add_libraries(&mut files, &program)?;
     files.tree.file(&wheel.to, 0o755, Content::Path(program));
     Ok(files)
 }

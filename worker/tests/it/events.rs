@@ -1,5 +1,4 @@
-//! The whole worker against a real database and a broker that speaks the real protocol.
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+//! What becomes of the events of orders, good and bad.
 
 use std::{future::Future, time::Duration};
 
@@ -19,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use worker::{Settings, Worker};
 
-const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 struct Stack {
     pool: PgPool,

@@ -1,9 +1,13 @@
-//! Puts the commit and the compiler's version into the binary, for `version`.
+//! Puts into the binary: the commit and the compiler's version, for `version`, and the crates of our programs.
 
-use std::path::Path;
+mod crates;
+
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-fn main() {
+use crates::Workspace;
+
+fn main() -> Result<(), String> {
     let commit =
         std::env::var("KUBSETS_COMMIT").ok().or_else(|| output("git", &["rev-parse", "--short=12", "HEAD"]));
     set("KUBSETS_BUILD_COMMIT", commit.as_deref().unwrap_or("unknown"));
@@ -12,7 +16,7 @@ fn main() {
     set("KUBSETS_BUILD_RUSTC", output(&rustc, &["--version"]).as_deref().unwrap_or("unknown"));
 
     tell("rerun-if-env-changed=KUBSETS_COMMIT");
-    tell("rerun-if-changed=build.rs");
+    tell("rerun-if-changed=build");
     if let Some(folder) = output("git", &["rev-parse", "--absolute-git-dir"]) {
         let branch = output("git", &["symbolic-ref", "--quiet", "HEAD"]);
         for file in ["HEAD", "logs/HEAD"].into_iter().chain(branch.as_deref()) {
@@ -22,6 +26,14 @@ fn main() {
             }
         }
     }
+
+    let workspace = Workspace::read()?;
+    for source in workspace.sources() {
+        tell(&format!("rerun-if-changed={}", source.display()));
+    }
+    let folder = std::env::var("OUT_DIR").map_err(|_| "OUT_DIR is not set".to_owned())?;
+    std::fs::write(PathBuf::from(folder).join("crates.json"), workspace.programs().to_string())
+        .map_err(|error| format!("crates.json: {error}"))
 }
 
 fn output(program: &str, args: &[&str]) -> Option<String> {
