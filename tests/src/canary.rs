@@ -49,10 +49,8 @@ fn canary_weight(plugin: &Plugin) -> anyhow::Result<u64> {
     Ok(canary.and_then(|b| b["weight"].as_u64()).unwrap_or(0))
 }
 
-fn promote(plugin: &Plugin, args: &[&str]) -> anyhow::Result<Value> {
-    let route = plugin.object("httproute", "demo-app")?;
-    let (code, outcome) = plugin.json(&[&["canary", "run"], args].concat())?;
-    ensure!(code == 0 && outcome["verdict"] == "promoted", "exit code {code}: {outcome:#}");
+/// No request was lost, be it by a move of traffic or by the making and the removal of what marks answers.
+fn nothing_lost(outcome: &Value) -> anyhow::Result<()> {
     let lost = |field: &str| outcome["totals"][field].as_u64().context(format!("the outcome lacks {field}"));
     ensure!(
         lost("dropped")? == 0 && lost("failedForUsers")? == 0,
@@ -60,6 +58,14 @@ fn promote(plugin: &Plugin, args: &[&str]) -> anyhow::Result<Value> {
         outcome["totals"]
     );
     ensure!(outcome["droppedBySwitching"] == 0, "{outcome:#}");
+    Ok(())
+}
+
+fn promote(plugin: &Plugin, args: &[&str]) -> anyhow::Result<Value> {
+    let route = plugin.object("httproute", "demo-app")?;
+    let (code, outcome) = plugin.json(&[&["canary", "run"], args].concat())?;
+    ensure!(code == 0 && outcome["verdict"] == "promoted", "exit code {code}: {outcome:#}");
+    nothing_lost(&outcome)?;
     nothing_added(plugin, Duration::from_secs(15))?;
     ensure!(plugin.object("httproute", "demo-app")? == route, "the route is not as it was");
     Ok(outcome)
@@ -128,7 +134,6 @@ pub(crate) fn plain(plugin: &Plugin) -> anyhow::Result<()> {
     released
 }
 
-#[expect(clippy::print_stdout, reason = "a test runner reports on standard output")]
 fn release_plain(plugin: &Plugin) -> anyhow::Result<()> {
     plugin.kubectl(&["-n", "kubsets-demo", "rollout", "status", "deployment/plain", "--timeout=120s"])?;
     let route = plugin.object("httproute", PLAIN)?;
@@ -139,10 +144,7 @@ fn release_plain(plugin: &Plugin) -> anyhow::Result<()> {
     ensure!(outcome["undo"]["wireMs"].is_number(), "the way back was not measured: {outcome:#}");
     let last = outcome["steps"].as_array().and_then(|steps| steps.last()).context("there are steps")?;
     ensure!(last["share"]["percent"].as_f64().is_some_and(|share| share > 99.0), "{last:#}");
-    println!(
-        "marked answers: {} of {} requests dropped by switching, {} failed",
-        outcome["droppedBySwitching"], outcome["totals"]["planned"], outcome["totals"]["failedForUsers"]
-    );
+    nothing_lost(&outcome)?;
     nothing_added(plugin, Duration::from_secs(15))?;
     ensure!(plugin.object("httproute", PLAIN)? == route, "the route is not as it was");
     Ok(())

@@ -130,6 +130,22 @@ pub enum Error {
 }
 
 impl Error {
+    /// The tool of a provider does not run.
+    pub(crate) fn no_tool(provider: &'static str, why: &Self) -> Self {
+        let fix = format!("install {provider} and put it on the PATH");
+        Self::Unavailable { provider, reason: why.to_string(), fix }
+    }
+
+    /// The tool of a provider finds no container engine.
+    pub(crate) fn no_engine(provider: &'static str, why: &Self) -> Self {
+        let reason = format!("no container engine answers: {why}");
+        Self::Unavailable {
+            provider,
+            reason,
+            fix: "start Docker, or use `--provider native` on Linux".into(),
+        }
+    }
+
     /// What a person can do next, where we know it.
     pub fn hint(&self) -> Option<String> {
         match self {

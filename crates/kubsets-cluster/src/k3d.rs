@@ -84,17 +84,8 @@ impl<R: Runner> Provider for K3d<R> {
     }
 
     fn check(&self) -> Result<()> {
-        let unavailable =
-            |reason: String, fix: &str| Error::Unavailable { provider: "k3d", reason, fix: fix.into() };
-        self.k3d(["version"])
-            .map_err(|e| unavailable(e.to_string(), "install k3d and put it on the PATH"))?;
-        self.k3d(["runtime-info"]).map_err(|e| {
-            unavailable(
-                format!("no container engine answers: {e}"),
-                "start Docker, or use `--provider native` on Linux",
-            )
-        })?;
-        Ok(())
+        self.k3d(["version"]).map_err(|error| Error::no_tool("k3d", &error))?;
+        self.k3d(["runtime-info"]).map(drop).map_err(|error| Error::no_engine("k3d", &error))
     }
 
     fn create(&self, spec: &ClusterSpec, events: &dyn Events) -> Result<ClusterInfo> {

@@ -62,19 +62,9 @@ impl<R: Runner> Provider for Kind<R> {
     }
 
     fn check(&self) -> Result<()> {
-        let unavailable =
-            |reason: String, fix: &str| Error::Unavailable { provider: "kind", reason, fix: fix.into() };
-        self.kind(["version"])
-            .map_err(|e| unavailable(e.to_string(), "install kind and put it on the PATH"))?;
-        self.runner
-            .run(&Invocation::new("docker").args(["info", "--format", "{{.ServerVersion}}"]))
-            .map_err(|e| {
-                unavailable(
-                    format!("no container engine answers: {e}"),
-                    "start Docker, or use `--provider native` on Linux",
-                )
-            })?;
-        Ok(())
+        self.kind(["version"]).map_err(|error| Error::no_tool("kind", &error))?;
+        let engine = Invocation::new("docker").args(["info", "--format", "{{.ServerVersion}}"]);
+        self.runner.run(&engine).map(drop).map_err(|error| Error::no_engine("kind", &error))
     }
 
     fn create(&self, spec: &ClusterSpec, events: &dyn Events) -> Result<ClusterInfo> {

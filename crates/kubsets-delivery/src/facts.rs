@@ -8,7 +8,7 @@ use kubsets_undo::{Kind, Lease, ROLE_LABEL, RUN_LABEL, RunId};
 use serde_json::Value;
 
 use crate::endpoint::{Endpoint, find_endpoint};
-use crate::probe::Prober;
+use crate::probe::{Prober, Way};
 use crate::route::GATEWAY_API;
 use kubsets_lab::operation::CanarySpec;
 
@@ -97,7 +97,7 @@ pub async fn gather(access: &Access, spec: &CanarySpec) -> Result<ClusterFacts, 
     };
     let names_version = match &endpoint {
         Some(endpoint) => {
-            let answer = Prober::new(endpoint, &spec.load.path, &RunId::generate()).ask(false).await;
+            let answer = Prober::new(endpoint, &spec.load.path, &RunId::generate()).ask(Way::Users).await;
             (answer.status > 0).then_some(answer.version.is_some())
         }
         None => None,

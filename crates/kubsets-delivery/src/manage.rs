@@ -13,6 +13,7 @@ use kubsets_undo::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::objects::Names;
 use crate::outcome::Outcome;
 use crate::record::{outcome, recorded_plan};
 
@@ -124,14 +125,22 @@ async fn in_cluster(access: &Access, journal: &Journal) -> Result<(Vec<(String, 
             ready = found.pointer("/status/readyReplicas").and_then(Value::as_u64).unwrap_or(0);
             continue;
         }
-        let rules = found.pointer("/spec/rules").and_then(Value::as_array).cloned().unwrap_or_default();
-        let backends = rules.iter().filter_map(|rule| rule["backendRefs"].as_array()).flatten();
-        weights.extend(backends.map(|backend| {
-            let name = backend["name"].as_str().unwrap_or_default().to_owned();
-            (name, backend["weight"].as_u64().unwrap_or(1))
-        }));
+        weights = weights_in(&found, &Names::new(&journal.claim.subject).canary);
     }
     Ok((weights, ready, replicas))
+}
+
+/// Weights of the rule of a route that leads to the canary, else of all rules.
+fn weights_in(route: &Value, canary: &str) -> Vec<(String, u64)> {
+    let rules = route.pointer("/spec/rules").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let backends = |rule: &Value| rule["backendRefs"].as_array().cloned().unwrap_or_default();
+    let split = rules.iter().map(backends).find(|all| all.iter().any(|backend| backend["name"] == canary));
+    let shown = split.unwrap_or_else(|| rules.iter().flat_map(backends).collect());
+    let weight = |backend: &Value| {
+        let name = backend["name"].as_str().unwrap_or_default().to_owned();
+        (name, backend["weight"].as_u64().unwrap_or(1))
+    };
+    shown.iter().map(weight).collect()
 }
 
 /// How an abort went.

@@ -23,8 +23,8 @@ pub use error::PlanError;
 pub use steps::{Expectation, StepPlan};
 
 /// What the user is told of marks.
-const MARKED: &str = "answers do not tell the versions apart, so the route names the side in each of them \
-                      (x-kubsets-side); a gateway may then lose single requests when traffic is moved";
+const MARKED: &str = "answers do not tell the versions apart, so a rule of its own in the route names the side in each \
+                      of them (x-kubsets-side); at 0 and 100 % one request in a million still goes to the other side";
 
 /// What happens to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

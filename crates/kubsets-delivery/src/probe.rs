@@ -36,6 +36,27 @@ pub(crate) struct Answer {
     pub(crate) words: String,
 }
 
+/// The way of a probe through the route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// As users go.
+    Users,
+    /// To the side that the probe's route leads to.
+    Aimed,
+    /// By the rule that marks answers, while users do not.
+    Marked,
+}
+
+impl Way {
+    fn header(self) -> Option<&'static str> {
+        match self {
+            Self::Users => None,
+            Self::Aimed => Some(PROBE_HEADER),
+            Self::Marked => Some(SIDE_HEADER),
+        }
+    }
+}
+
 /// Sends probes to one address.
 #[derive(Debug, Clone)]
 pub(crate) struct Prober {
@@ -55,14 +76,14 @@ impl Prober {
         }
     }
 
-    /// Sends one request; with `aimed` it carries the probe header.
-    pub(crate) async fn ask(&self, aimed: bool) -> Answer {
+    /// Sends one request the way of users, or that of requests that carry the run's name in a header.
+    pub(crate) async fn ask(&self, way: Way) -> Answer {
         let mut request = Request::get(&self.url);
         if let Some(host) = &self.host {
             request = request.header(http::header::HOST, host);
         }
-        if aimed {
-            request = request.header(PROBE_HEADER, self.run.as_str());
+        if let Some(header) = way.header() {
+            request = request.header(header, self.run.as_str());
         }
         let request = match request.body(Empty::new()) {
             Ok(request) => request,
@@ -93,7 +114,7 @@ impl Prober {
     /// The last answer that was not accepted, when the time is up.
     pub(crate) async fn until(
         &self,
-        aimed: bool,
+        way: Way,
         times: u32,
         limit: Duration,
         accept: impl Fn(&Answer) -> bool + Send,
@@ -101,7 +122,7 @@ impl Prober {
         let deadline = Instant::now() + limit;
         let mut in_a_row = 0;
         loop {
-            let answer = self.ask(aimed).await;
+            let answer = self.ask(way).await;
             in_a_row = if accept(&answer) { in_a_row + 1 } else { 0 };
             if in_a_row >= times {
                 return Ok(answer);
@@ -126,7 +147,7 @@ impl Prober {
         let mut last = Duration::ZERO;
         let mut in_a_row = 0;
         while Instant::now() < deadline {
-            if accept(&self.ask(false).await) {
+            if accept(&self.ask(Way::Users).await) {
                 in_a_row += 1;
             } else {
                 in_a_row = 0;
@@ -156,13 +177,13 @@ pub(crate) fn probes_to_exclude(percent: f64) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     /// Serves one answer per connection: the first `misses` without version, then version 2.
-    async fn server(misses: usize) -> Endpoint {
+    pub(crate) async fn server(misses: usize) -> Endpoint {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move {
@@ -184,16 +205,17 @@ mod tests {
     #[tokio::test]
     async fn probes_wait_for_answers_in_a_row() {
         let prober = Prober::new(&server(2).await, "/", &RunId::generate());
-        let found = prober.until(true, 3, Duration::from_secs(5), |a| a.version.is_some()).await.unwrap();
+        let found =
+            prober.until(Way::Aimed, 3, Duration::from_secs(5), |a| a.version.is_some()).await.unwrap();
         assert_eq!((found.status, found.version.as_deref()), (200, Some("2")));
-        assert_eq!(prober.ask(false).await.status, 503);
+        assert_eq!(prober.ask(Way::Users).await.status, 503);
     }
 
     #[tokio::test]
     async fn silence_is_an_answer_in_words() {
         let endpoint = Endpoint { url: "http://127.0.0.1:1".into(), source: String::new(), host: None };
         let prober = Prober::new(&endpoint, "/", &RunId::generate());
-        let last = prober.until(true, 1, Duration::ZERO, |a| a.status == 200).await.unwrap_err();
+        let last = prober.until(Way::Aimed, 1, Duration::ZERO, |a| a.status == 200).await.unwrap_err();
         assert_eq!(last.status, 0);
         assert!(last.words.contains("refused"), "{}", last.words);
     }

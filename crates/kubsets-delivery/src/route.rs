@@ -1,5 +1,6 @@
 //! What a canary needs to know about an `HTTPRoute` and how its weights are written. Pure.
 
+use kubsets_undo::RunId;
 use serde_json::{Value, json};
 
 use crate::driver::Side;
@@ -87,41 +88,105 @@ pub(crate) fn mark(mut backend: Value, side: Side) -> Value {
     backend
 }
 
-/// The rules with the carrier's traffic split: `percent` to the canary, the rest to stable; `marked` says that
-/// the route names the side in every answer.
+/// Lets a rule take only those of its requests that carry a header with the run's name.
+pub(crate) fn narrow(rule: &mut Value, header: &str, run: &RunId) {
+    let header = json!({"type": "Exact", "name": header, "value": run.as_str()});
+    let mut matches = rule["matches"].as_array().cloned().unwrap_or_default();
+    if matches.is_empty() {
+        matches.push(json!({"path": {"type": "PathPrefix", "value": "/"}}));
+    }
+    for one in &mut matches {
+        match one["headers"].as_array_mut() {
+            Some(headers) => headers.push(header.clone()),
+            None => one["headers"] = json!([header]),
+        }
+    }
+    rule["matches"] = json!(matches);
+}
+
+/// A rule's backends with the weights of both sides.
+fn weighted(mut stable: Value, mut canary: Value, share: u32, sum: u32) -> Value {
+    stable["weight"] = json!(sum - share);
+    canary["weight"] = json!(share);
+    json!([stable, canary])
+}
+
+/// The backends of both sides, stable first.
+fn sides(original: &Value, carrier: Carrier, canary: &str) -> [Value; 2] {
+    let stable = backend_of(original, carrier);
+    let mut new = stable.clone();
+    new["name"] = json!(canary);
+    [stable, new]
+}
+
+fn rules_of(route: &Value) -> Vec<Value> {
+    route.pointer("/spec/rules").and_then(Value::as_array).cloned().unwrap_or_default()
+}
+
+/// The rules with the carrier's traffic split: `percent` to the canary, the rest to stable.
 ///
 /// A weight of 0 is written out for either side, so that each step changes numbers only.
-pub(crate) fn split_rules(
+pub(crate) fn split_rules(original: &Value, carrier: Carrier, canary: &str, percent: f64) -> Value {
+    let mut rules = rules_of(original);
+    let [stable, new] = sides(original, carrier, canary);
+    if let Some(rule) = rules.get_mut(carrier.rule) {
+        rule["backendRefs"] = weighted(stable, new, weight_of(percent, WEIGHT_SUM), WEIGHT_SUM);
+    }
+    json!(rules)
+}
+
+/// Who goes by the rule that marks answers. The carrier's own rule takes all others.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Marked {
+    /// Requests that carry the run's name in [`SIDE_HEADER`].
+    Probes,
+    /// All others: users. So many percent of them go to the canary.
+    Users(f64),
+}
+
+/// The rules with one behind them that splits the carrier's traffic and marks answers.
+///
+/// Filters give each backend a cluster of its own in the gateway, and a gateway loses requests when a route
+/// leads to a cluster that comes or goes at the same moment. So the rule's clusters are there before users come,
+/// the carrier's stay, neither weight is ever 0, and no rule changes its place.
+pub(crate) fn marked_rules(
     original: &Value,
     carrier: Carrier,
     canary: &str,
-    percent: u32,
-    marked: bool,
+    marked: Marked,
+    run: &RunId,
 ) -> Value {
-    let mut rules = original.pointer("/spec/rules").cloned().unwrap_or_else(|| json!([]));
-    let mut stable = backend_of(original, carrier);
-    let mut new = stable.clone();
-    new["name"] = json!(canary);
-    if marked {
-        (stable, new) = (mark(stable, Side::Stable), mark(new, Side::Canary));
+    let mut rules = rules_of(original);
+    let Some(own) = rules.get_mut(carrier.rule) else { return json!(rules) };
+    let mut marking = own.clone();
+    if let Some(map) = marking.as_object_mut() {
+        map.remove("name");
     }
-    let weighted = |mut backend: Value, weight: u32| {
-        backend["weight"] = json!(weight);
-        backend
+    let percent = match marked {
+        Marked::Probes => {
+            narrow(&mut marking, SIDE_HEADER, run);
+            0.0
+        }
+        Marked::Users(percent) => {
+            narrow(own, SIDE_HEADER, run);
+            percent
+        }
     };
-    if let Some(rule) = rules.get_mut(carrier.rule) {
-        let share = percent.min(WEIGHT_SUM);
-        rule["backendRefs"] = json!([weighted(stable, WEIGHT_SUM - share), weighted(new, share)]);
-    }
-    rules
+    let share = weight_of(percent, MARKED_SUM).clamp(1, MARKED_SUM - 1);
+    let [stable, new] = sides(original, carrier, canary);
+    marking["backendRefs"] = weighted(mark(stable, Side::Stable), mark(new, Side::Canary), share, MARKED_SUM);
+    rules.push(marking);
+    json!(rules)
 }
 
 /// Sum of both weights: fine enough for tenths of a percent.
-pub(crate) const WEIGHT_SUM: u32 = 1000;
+const WEIGHT_SUM: u32 = 1000;
+/// Sum of both weights where neither may be 0: the largest weight that a route may have.
+const MARKED_SUM: u32 = 1_000_000;
 
-/// A percentage as a part of [`WEIGHT_SUM`].
-pub(crate) fn weight_of(percent: f64) -> u32 {
-    (percent / 100.0 * f64::from(WEIGHT_SUM)).round() as u32
+/// A percentage as a part of a sum of weights.
+fn weight_of(percent: f64, sum: u32) -> u32 {
+    (percent.clamp(0.0, 100.0) / 100.0 * f64::from(sum)).round() as u32
 }
 
 #[cfg(test)]
@@ -129,44 +194,89 @@ mod tests {
     use super::*;
     use crate::objects::test_objects::stable_route;
 
+    fn carrier_of(route: &Value) -> Carrier {
+        find_carrier(route, &["demo-app".into()]).unwrap()
+    }
+
     #[test]
     fn weights_sum_up_and_the_rest_of_the_rule_stays() {
         let route = stable_route();
-        let carrier = find_carrier(&route, &["demo-app".into()]).unwrap();
-        let rules = split_rules(&route, carrier, "demo-app-canary", weight_of(2.5), false);
+        let rules = split_rules(&route, carrier_of(&route), "demo-app-canary", 2.5);
         assert_eq!(rules.pointer("/0/backendRefs/0/weight"), Some(&json!(975)));
         assert_eq!(rules.pointer("/0/backendRefs/1/weight"), Some(&json!(25)));
         assert_eq!(rules.pointer("/0/backendRefs/1/name"), Some(&json!("demo-app-canary")));
         assert_eq!(rules.pointer("/0/backendRefs/1/port"), Some(&json!(80)));
+        assert_eq!(rules.pointer("/0/backendRefs/0/filters"), None);
         assert_eq!(rules.pointer("/0/matches"), route.pointer("/spec/rules/0/matches"));
     }
 
     #[test]
     fn marks_name_each_side_and_keep_the_filters_that_are_there() {
-        let mut route = stable_route();
-        let carrier = find_carrier(&route, &["demo-app".into()]).unwrap();
-        let mark_of = |rules: &Value, backend: usize, filter: usize| {
-            rules.pointer(&format!("/0/backendRefs/{backend}/filters/{filter}")).cloned().unwrap_or_default()
-        };
-        let rules = split_rules(&route, carrier, "demo-app-canary", 0, true);
-        for (backend, side) in ["stable", "canary"].into_iter().enumerate() {
-            let set = json!({"set": [{"name": "x-kubsets-side", "value": side}]});
-            let expected = json!({"type": "ResponseHeaderModifier", "responseHeaderModifier": set});
-            assert_eq!(mark_of(&rules, backend, 0), expected);
+        let marked =
+            |filters: Value, side| mark(json!({"name": "web", "filters": filters}), side)["filters"].take();
+        for side in [Side::Stable, Side::Canary] {
+            let set = json!({"set": [{"name": "x-kubsets-side", "value": side.word()}]});
+            let expected = json!([{"type": "ResponseHeaderModifier", "responseHeaderModifier": set}]);
+            assert_eq!(marked(json!([]), side), expected);
         }
-        assert_eq!(rules.pointer("/0/backendRefs/1/weight"), Some(&json!(0)));
-        let plain = split_rules(&route, carrier, "demo-app-canary", 0, false);
-        assert_eq!(plain.pointer("/0/backendRefs/0/filters"), None);
-
-        route["spec"]["rules"][0]["backendRefs"][0]["filters"] = json!([
+        let there = json!([
             {"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["a"]}},
             {"type": "ResponseHeaderModifier", "responseHeaderModifier": {"remove": ["b"]}}]);
-        let rules = split_rules(&route, carrier, "demo-app-canary", 0, true);
-        assert_eq!(mark_of(&rules, 0, 0)["requestHeaderModifier"]["remove"][0], "a");
-        let own = mark_of(&rules, 1, 1);
-        assert_eq!(own["responseHeaderModifier"]["remove"][0], "b");
-        assert_eq!(own["responseHeaderModifier"]["set"][0]["value"], "canary");
-        assert_eq!(mark_of(&rules, 1, 2), Value::Null);
+        let filters = marked(there, Side::Canary);
+        assert_eq!(filters[0]["requestHeaderModifier"]["remove"][0], "a");
+        assert_eq!(filters[1]["responseHeaderModifier"]["remove"][0], "b");
+        assert_eq!(filters[1]["responseHeaderModifier"]["set"][0]["value"], "canary");
+        assert_eq!(filters[2], Value::Null);
+    }
+
+    #[test]
+    fn while_traffic_goes_by_the_rule_that_marks_nothing_but_weights_and_who_goes_changes() {
+        let mut route = stable_route();
+        let rule = route["spec"]["rules"][0].clone();
+        route["spec"]["rules"] = json!([rule, {"name": "other", "backendRefs": [{"name": "other"}]}]);
+        let (carrier, run) = (carrier_of(&route), RunId::generate());
+        let rules = |marked| marked_rules(&route, carrier, "demo-app-canary", marked, &run);
+        let asks = |rules: &Value, rule: usize| {
+            let header = rules.pointer(&format!("/{rule}/matches/0/headers/0"));
+            header.is_some_and(|header| {
+                *header == json!({"type": "Exact", "name": "x-kubsets-side", "value": run})
+            })
+        };
+        let ready = rules(Marked::Probes);
+        // The rule is there for whoever names the run, and no other has changed.
+        assert_eq!([&ready[0], &ready[1]], [&route["spec"]["rules"][0], &route["spec"]["rules"][1]]);
+        assert!(asks(&ready, 2));
+        let states = [Marked::Probes, Marked::Users(0.0), Marked::Users(10.0), Marked::Users(100.0)];
+        let (mut shares, mut bare) = (Vec::new(), Vec::new());
+        for state in states {
+            let mut now = rules(state);
+            assert_eq!((asks(&now, 0), asks(&now, 2)), (state != Marked::Probes, state == Marked::Probes));
+            let weight = |side: usize| now[2]["backendRefs"][side]["weight"].as_u64().unwrap();
+            assert_eq!(weight(0) + weight(1), 1_000_000);
+            shares.push(weight(1));
+            for rule in [0, 2] {
+                now[rule]["matches"].take();
+            }
+            for side in [0, 1] {
+                now[2]["backendRefs"][side]["weight"].take();
+            }
+            bare.push(now);
+        }
+        assert_eq!(shares, [1, 1, 100_000, 999_999]);
+        assert!(bare.iter().all(|one| *one == bare[0]));
+        assert_eq!(
+            bare[0][2]["backendRefs"][1]["filters"][0]["responseHeaderModifier"]["set"][0]["value"],
+            "canary"
+        );
+    }
+
+    #[test]
+    fn a_rule_of_everything_is_narrowed_too() {
+        let (mut rule, run) = (json!({}), RunId::generate());
+        narrow(&mut rule, "x-run", &run);
+        let expected = json!([{"path": {"type": "PathPrefix", "value": "/"},
+                               "headers": [{"type": "Exact", "name": "x-run", "value": run}]}]);
+        assert_eq!(rule["matches"], expected);
     }
 
     #[test]

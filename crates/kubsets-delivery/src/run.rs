@@ -24,7 +24,8 @@ use crate::stage::{ClusterStage, StageError};
 /// Executes a plan. It ends with the new version everywhere or the old one everywhere, and says which.
 ///
 /// Events go to `listener` and into the run's folder. Cancelling the token brings the old version
-/// back before this returns. Should this process die, the watchdog in the cluster does it.
+/// back before this returns; it is cancelled too when another terminal asks for an end, so that what the
+/// run is a part of hears of it. Should this process die, the watchdog in the cluster does it.
 pub async fn run(
     access: &Access,
     plan: &Plan,
@@ -86,7 +87,13 @@ async fn execute(
         }
     };
     let machine = Machine::new(plan, &stage, bench, load.ticks(), events, (cancel, keeper.lock_state()));
-    let ended = Box::pin(machine.run()).await;
+    let mut ended = Box::pin(machine.run()).await;
+    // Without an answer of the server there is no wish that could be heard.
+    let wish = keeper.abort_wish().await.ok().flatten();
+    if wish.is_some() {
+        cancel.cancel();
+    }
+    ended.stop = ended.stop.when_asked(wish, cancel.is_cancelled());
     keep_report(load, plan, state, events).await;
     if ended.undo.is_ok() {
         keeper.close().await?;

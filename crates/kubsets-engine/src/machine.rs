@@ -259,6 +259,7 @@ impl<'a, S: Stage> Machine<'a, S> {
             tokio::select! {
                 () = asked => {}
                 () = self.cancel.cancelled() => return Err(aborted()),
+                why = lost(self.lock.clone()) => return Err(why),
             }
         }
         let began = Instant::now();
@@ -346,10 +347,11 @@ impl<'a, S: Stage> Machine<'a, S> {
                     return Err(why);
                 }
             };
-            if self.cancel.is_cancelled() {
-                return Err(aborted());
-            }
-            return done.map_err(|error| Stop::of(&error, ""));
+            return match (done, self.asked()) {
+                (Err(error @ StepError::Aborted(_)), _) => Err(Stop::of(&error, "")),
+                (_, Some(stop)) => Err(stop),
+                (done, None) => done.map_err(|error| Stop::of(&error, "")),
+            };
         }
         let limit = step.timeout.0 + GRACE;
         let lock = self.lock.clone();
@@ -362,6 +364,12 @@ impl<'a, S: Stage> Machine<'a, S> {
                 Err(_) => Err(Stop::of(&no_end(step, &self.events), "")),
             },
         }
+    }
+
+    /// The end that somebody has asked for.
+    fn asked(&self) -> Option<Stop> {
+        let told = self.lock.as_ref().and_then(|lock| by_lease(&lock.borrow()));
+        told.or_else(|| self.cancel.is_cancelled().then(aborted))
     }
 
     fn assert(&self, name: &str, expressions: &[String]) -> Result<Value, Stop> {
@@ -420,16 +428,23 @@ fn aborted() -> Stop {
     Stop::new(Verdict::Aborted, exit::INTERRUPTED, "a user ended the run")
 }
 
+/// The end that a Lease asks for.
+fn by_lease(state: &LockState) -> Option<Stop> {
+    match state {
+        LockState::Held => None,
+        LockState::AbortWanted(who) => {
+            Some(Stop::new(Verdict::Aborted, exit::INTERRUPTED, format!("{who} asked for an end")))
+        }
+        LockState::Lost(why) => Some(Stop::new(Verdict::Error, exit::CLUSTER, why.as_str())),
+    }
+}
+
 /// Resolves when the run must end because of its Lease.
 async fn lost(lock: Option<watch::Receiver<LockState>>) -> Stop {
     let Some(mut lock) = lock else { return std::future::pending().await };
     loop {
-        match lock.borrow_and_update().clone() {
-            LockState::Held => {}
-            LockState::AbortWanted(who) => {
-                return Stop::new(Verdict::Aborted, exit::INTERRUPTED, format!("{who} asked for an end"));
-            }
-            LockState::Lost(why) => return Stop::new(Verdict::Error, exit::CLUSTER, why),
+        if let Some(stop) = by_lease(&lock.borrow_and_update()) {
+            return stop;
         }
         if lock.changed().await.is_err() {
             return Stop::new(Verdict::Error, exit::CLUSTER, "the lease is no longer renewed");
@@ -454,4 +469,4 @@ fn summary(result: &Value) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -9,7 +9,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kubsets_kube::{Access, ApiErrorKind, ObjectRef, diagnose, pods_of, recorded_registry, take_from};
+use kubsets_kube::{
+    Access, ApiError, ApiErrorKind, ObjectRef, diagnose, pods_of, recorded_registry, take_from,
+};
 use serde_json::json;
 use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, sleep};
@@ -78,6 +80,15 @@ impl Keeper {
     /// What the Lease tells: whether it is held, and whether somebody wants the run to end.
     pub fn lock_state(&self) -> watch::Receiver<LockState> {
         self.lock.state()
+    }
+
+    /// Who wants the run to end, by the Lease as it is at this moment: what came since it was last renewed counts.
+    ///
+    /// # Errors
+    /// [`ApiError`] when it cannot be read.
+    pub async fn abort_wish(&self) -> Result<Option<String>, ApiError> {
+        let lease = Lease::read(&self.access, &self.claim.lease_ref()).await?;
+        Ok(lease.and_then(|lease| lease.abort_wish().map(str::to_owned)))
     }
 
     /// The journal as it is now.

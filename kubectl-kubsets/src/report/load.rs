@@ -107,12 +107,8 @@ fn objective(slo: &Slo) -> Section {
         Table::with_heads("Alerts", ["windows", "limit", "highest burn rate", "raised"]).figures([1, 2]);
     for alert in &slo.alerts {
         let tone = if alert.first_at.is_some() { Tone::Bad } else { Tone::Good };
-        table.row([
-            alert.windows().into(),
-            format!("{:.1}", alert.limit).into(),
-            format!("{:.2}", alert.highest).into(),
-            Cell::new(tone, alert.outcome()),
-        ]);
+        let [windows, limit, highest, raised] = alert.cells();
+        table.row([windows.into(), limit.into(), highest.into(), Cell::new(tone, raised)]);
     }
     "Both windows must burn at the limit. An hour of the usual alerts on a month is a minute here."
         .clone_into(&mut table.note);

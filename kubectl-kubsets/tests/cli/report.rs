@@ -8,18 +8,18 @@ use std::path::PathBuf;
 use crate::run::Surroundings;
 
 /// A canary that was rolled back.
-const BAD: &str = "261120-163148-d80d";
+pub(crate) const BAD: &str = "261120-163148-d80d";
 /// A canary that was promoted.
-const GOOD: &str = "261120-163001-d4fb";
+pub(crate) const GOOD: &str = "261120-163001-d4fb";
 
 /// The folder of a record.
-fn record(run: &str) -> String {
+pub(crate) fn record(run: &str) -> String {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/runs").join(run);
     folder.to_string_lossy().into_owned()
 }
 
 /// Standard output of a command that has to succeed.
-fn output(here: &Surroundings, args: &[&str]) -> String {
+pub(crate) fn output(here: &Surroundings, args: &[&str]) -> String {
     let output = here.run(args);
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{args:?}: {error}");

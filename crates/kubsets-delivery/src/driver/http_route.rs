@@ -4,12 +4,12 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use kubsets_kube::{Access, ApiError};
 use kubsets_undo::object::{apply, set_at};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Side, TrafficDriver};
 use crate::objects::probe_route;
 use crate::plan::Plan;
-use crate::route::{backend_of, mark, split_rules, weight_of};
+use crate::route::{Marked, backend_of, mark, marked_rules, split_rules};
 use kubsets_lab::units::Percent;
 
 /// Writes both weights of one rule in one patch that is bound to the version of the route it read.
@@ -22,6 +22,16 @@ impl HttpRouteDriver {
     pub(crate) fn new(access: &Access, plan: &Plan) -> Self {
         Self { access: access.clone(), plan: plan.clone() }
     }
+
+    fn marked_rules(&self, marked: Marked) -> Value {
+        let originals = &self.plan.originals;
+        let canary = self.plan.names().canary;
+        marked_rules(&originals.route, originals.carrier(), &canary, marked, &self.plan.run)
+    }
+
+    async fn write(&self, rules: &Value) -> Result<(), ApiError> {
+        set_at(&self.access, &self.plan.route_ref(), "/spec/rules", rules).await.map(|_| ())
+    }
 }
 
 impl TrafficDriver for HttpRouteDriver {
@@ -32,12 +42,18 @@ impl TrafficDriver for HttpRouteDriver {
     fn shift(&self, share: Percent) -> BoxFuture<'_, Result<(), ApiError>> {
         async move {
             let originals = &self.plan.originals;
-            let canary = self.plan.names().canary;
-            let weight = weight_of(share.value());
-            let rules = split_rules(&originals.route, originals.carrier(), &canary, weight, self.plan.marked);
-            set_at(&self.access, &self.plan.route_ref(), "/spec/rules", &rules).await.map(|_| ())
+            let rules = if self.plan.marked {
+                self.marked_rules(Marked::Users(share.value()))
+            } else {
+                split_rules(&originals.route, originals.carrier(), &self.plan.names().canary, share.value())
+            };
+            self.write(&rules).await
         }
         .boxed()
+    }
+
+    fn stand_by(&self) -> BoxFuture<'_, Result<(), ApiError>> {
+        async move { self.write(&self.marked_rules(Marked::Probes)).await }.boxed()
     }
 
     fn aim_probe(&self, side: Side) -> BoxFuture<'_, Result<(), ApiError>> {
@@ -56,5 +72,41 @@ impl TrafficDriver for HttpRouteDriver {
             apply(&self.access, &route).await.map(|_| ())
         }
         .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::objects::test_objects::stable_route;
+    use crate::plan::tests::plan_for;
+    use kubsets_lab::operation::CanarySpec;
+    use kubsets_undo::FakeApi;
+
+    #[tokio::test]
+    async fn what_marks_answers_stands_by_before_users_come_and_after_they_are_gone() {
+        let api = FakeApi::default();
+        api.put("httproutes", stable_route());
+        let mut spec = CanarySpec::new("demo-app");
+        spec.env.insert("APP_VERSION".into(), "2".into());
+        let plan = Plan { marked: true, ..plan_for(spec).unwrap() };
+        let driver = HttpRouteDriver::new(&api.access(), &plan);
+        let rules = || api.get("httproutes/demo-app")["spec"]["rules"].take();
+        let original = rules();
+        driver.stand_by().await.unwrap();
+        let ready = rules();
+        assert_eq!(ready[0], original[0], "users go as before");
+        assert_eq!(ready[1]["matches"][0]["headers"][0]["name"], "x-kubsets-side");
+        driver.shift(Percent::new(10.0).unwrap()).await.unwrap();
+        let shifted = rules();
+        assert_eq!(shifted[0]["matches"][0]["headers"][0]["name"], "x-kubsets-side");
+        assert_eq!(
+            shifted[0]["backendRefs"], original[0]["backendRefs"],
+            "what served before is still known"
+        );
+        assert_eq!(shifted[1]["matches"], original[0]["matches"]);
+        assert_eq!(shifted[1]["backendRefs"][1]["weight"], 100_000);
+        driver.stand_by().await.unwrap();
+        assert_eq!(rules(), ready);
     }
 }

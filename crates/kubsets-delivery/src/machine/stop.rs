@@ -45,6 +45,17 @@ impl Stop {
         }
     }
 
+    /// What it is when somebody had asked for an end before the way back was over. What was promoted stays,
+    /// and who lost the Lease has no say.
+    pub(crate) fn when_asked(self, who: Option<String>, interrupted: bool) -> Self {
+        match (self, who) {
+            (stop @ (Self::Passed(_) | Self::TakenOver(_) | Self::Cancelled | Self::Aborted(_)), _) => stop,
+            (_, Some(who)) => Self::Aborted(who),
+            (_, None) if interrupted => Self::Cancelled,
+            (stop, None) => stop,
+        }
+    }
+
     /// Why, in one sentence.
     pub(crate) fn reason(&self) -> String {
         match self {
@@ -87,5 +98,26 @@ impl Stop {
             }
             Self::Failed(error) => (RunVerdict::Error, error.exit_code()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_asks_on_the_way_back_has_ended_the_run_unless_it_is_promoted() {
+        let asked = |stop: Stop, who: Option<&str>, interrupted| {
+            stop.when_asked(who.map(str::to_owned), interrupted).verdict()
+        };
+        let worse = || Stop::Worse("5 % errors".into());
+        assert_eq!(asked(worse(), None, false), (RunVerdict::RolledBack, 1));
+        assert_eq!(asked(worse(), Some("another terminal"), false), (RunVerdict::Aborted, 130));
+        assert_eq!(asked(worse(), None, true), (RunVerdict::Aborted, 130));
+        let failed = Stop::Failed(StageError::Load("gone".into()));
+        assert_eq!(asked(failed, Some("another terminal"), false), (RunVerdict::Aborted, 130));
+        assert_eq!(asked(Stop::Passed(None), Some("another terminal"), true), (RunVerdict::Promoted, 0));
+        let lost = Stop::TakenOver("the lease was deleted".into());
+        assert_eq!(asked(lost, Some("another terminal"), true).0, RunVerdict::Error);
     }
 }

@@ -191,6 +191,20 @@ async fn an_interrupt_goes_back_from_where_it_comes() {
 }
 
 #[tokio::test]
+async fn another_terminal_ends_a_run_as_its_own_does() {
+    let stage = FakeStage::default();
+    let plan = plan_for(spec()).unwrap();
+    let (sender, lock) = watch::channel(LockState::Held);
+    let (ticks, cancel) = (FakeTicks::new(&stage, None), CancellationToken::new());
+    let machine = Machine::new(&plan, &stage, bench(&plan), ticks, &Events::silent(), (&cancel, lock));
+    sender.send(LockState::AbortWanted("another terminal".into())).unwrap();
+    let ended = machine.run().await;
+    assert_eq!(ended.stop.verdict(), (RunVerdict::Aborted, 130));
+    assert_eq!(ended.stop.reason(), "abort asked for by another terminal");
+    assert!(stage.calls().ends_with(&["give-back Before".to_owned(), "clean-up Before".to_owned()]));
+}
+
+#[tokio::test]
 async fn no_traffic_is_no_evidence() {
     let stage = FakeStage::default();
     let mut ticks = FakeTicks::new(&stage, None);

@@ -1,7 +1,8 @@
 //! Managing canaries against an API server in memory.
 
 use super::*;
-use crate::objects::test_objects::seed_canary;
+use crate::objects::test_objects::{seed_canary, stable_route};
+use crate::route::{Marked, find_carrier, marked_rules};
 use kubsets_kube::Hint;
 use kubsets_undo::{FakeApi, Lock, Reach, Silent, WayBack};
 use serde_json::json;
@@ -74,6 +75,18 @@ async fn a_living_driver_is_not_undone_from_outside() {
     assert_eq!(seen.running[0].deployment, "demo-app");
     let weights = [("demo-app".to_owned(), 900), ("demo-app-canary".to_owned(), 100)];
     assert_eq!(seen.running[0].weights, weights);
+}
+
+#[test]
+fn weights_are_those_of_the_rule_that_splits() {
+    let route = stable_route();
+    assert_eq!(weights_in(&route, "demo-app-canary"), [("demo-app".to_owned(), 1)]);
+    let carrier = find_carrier(&route, &["demo-app".into()]).unwrap();
+    let run = RunId::generate();
+    let mut split = route.clone();
+    split["spec"]["rules"] = marked_rules(&route, carrier, "demo-app-canary", Marked::Users(10.0), &run);
+    let expected = [("demo-app".to_owned(), 900_000), ("demo-app-canary".to_owned(), 100_000)];
+    assert_eq!(weights_in(&split, "demo-app-canary"), expected);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use kubsets_undo::{RunId, run_labels};
 use serde_json::{Map, Value, json};
 
 use super::{PROBE_HEADER, add_labels, string_map};
+use crate::route::narrow;
 
 /// What changes in the pod template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,21 +164,6 @@ pub(crate) fn probe_route(
     backend: &Value,
     run: (&RunId, Option<&str>),
 ) -> Value {
-    let mut matches = stable
-        .pointer(&format!("/spec/rules/{rule}/matches"))
-        .and_then(Value::as_array)
-        .cloned()
-        .unwrap_or_default();
-    if matches.is_empty() {
-        matches.push(json!({"path": {"type": "PathPrefix", "value": "/"}}));
-    }
-    let header = json!({"type": "Exact", "name": PROBE_HEADER, "value": run.0.as_str()});
-    for one in matches.iter_mut().filter_map(Value::as_object_mut) {
-        let headers = one.entry("headers").or_insert_with(|| json!([]));
-        if let Some(list) = headers.as_array_mut() {
-            list.push(header.clone());
-        }
-    }
     let mut spec = Map::new();
     for key in ["parentRefs", "hostnames"] {
         if let Some(value) = stable.pointer(&format!("/spec/{key}")) {
@@ -189,7 +175,7 @@ pub(crate) fn probe_route(
     if let Some(map) = copy.as_object_mut() {
         map.remove("name");
     }
-    copy["matches"] = json!(matches);
+    narrow(&mut copy, PROBE_HEADER, run.0);
     copy["backendRefs"] = json!([backend]);
     spec.insert("rules".to_owned(), json!([copy]));
     json!({

@@ -64,7 +64,7 @@ pub(crate) fn seed_canary(api: &FakeApi, phase: Phase) -> Journal {
     journal.phase = phase;
     let mut split = route.clone();
     let carrier = find_carrier(&route, &["demo-app".into()]).unwrap();
-    split["spec"]["rules"] = split_rules(&route, carrier, &names.canary, 100, false);
+    split["spec"]["rules"] = split_rules(&route, carrier, &names.canary, 10.0);
     let mut canary = deployment;
     canary["metadata"]["name"] = json!(names.canary);
     api.put("deployments", changed);

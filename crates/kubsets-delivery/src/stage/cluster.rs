@@ -15,7 +15,7 @@ use crate::driver::{Side, TrafficDriver};
 use crate::event::Events;
 use crate::objects::{Names, SIDE_HEADER, canary_deployment, canary_service};
 use crate::plan::Plan;
-use crate::probe::{Answer, Prober, VERSION_HEADER, probes_to_exclude};
+use crate::probe::{Answer, Prober, VERSION_HEADER, Way, probes_to_exclude};
 use crate::route::GATEWAY_API;
 use kubsets_lab::operation::WatchdogPolicy;
 use kubsets_lab::units::Percent;
@@ -139,7 +139,7 @@ impl<'a> ClusterStage<'a> {
     async fn versions(&self, canary: Answer) -> Result<Versions, StageError> {
         let mut stable = Vec::new();
         for _ in 0..IN_A_ROW {
-            stable.extend(self.prober.ask(false).await.version);
+            stable.extend(self.prober.ask(Way::Users).await.version);
         }
         stable.sort_unstable();
         stable.dedup();
@@ -153,16 +153,52 @@ impl<'a> ClusterStage<'a> {
         Ok(Versions { stable, canary })
     }
 
-    /// Makes the route name the side in every answer, and waits until it does.
+    /// Makes the route name the side in every answer, and waits until it does. The gateway has what marks
+    /// answers before users come to it.
     async fn mark(&self) -> Result<Versions, StageError> {
         self.events.doing("waiting for the route to mark answers with their side");
-        self.driver.shift(Percent::default()).await?;
+        self.driver.stand_by().await?;
         self.events.object("changed", &self.plan.route_ref());
-        let is_stable = |answer: &Answer| marked(answer, Side::Stable);
-        let reached = self.prober.until(false, IN_A_ROW, REACH, is_stable).await;
-        reached.map_err(|_| StageError::NotMarked(SIDE_HEADER))?;
+        self.wait_marked(Way::Marked).await?;
+        self.driver.shift(Percent::default()).await?;
+        self.wait_marked(Way::Users).await?;
         let word = |side: Side| side.word().to_owned();
         Ok(Versions { stable: vec![word(Side::Stable)], canary: word(Side::Canary) })
+    }
+
+    async fn wait_marked(&self, way: Way) -> Result<(), StageError> {
+        let is_stable = |answer: &Answer| marked(answer, Side::Stable);
+        let reached = self.prober.until(way, IN_A_ROW, REACH, is_stable).await;
+        reached.map(|_| ()).map_err(|_| StageError::NotMarked(SIDE_HEADER))
+    }
+
+    /// Milliseconds from `began` to the last answer of a canary that had so many percent. An answer that no probe
+    /// saw can have come until the server had the weights.
+    async fn last_canary_answer(&self, began: Instant, percent: f64, reach: Reach) -> Option<f64> {
+        if percent <= 0.0 {
+            return None;
+        }
+        let witness = self.witness();
+        if !witness.tells_canary(reach) {
+            sleep(UNWATCHED).await;
+            return None;
+        }
+        let times = probes_to_exclude(percent);
+        let last = self.prober.last_miss(began, times, WIRE, |answer| !witness.is_canary(answer)).await;
+        if last.is_none() {
+            let message = "the canary still answers although it has no weight any more".to_owned();
+            self.events.emit(crate::event::RunEvent::Warning { message });
+        }
+        last.map(|last| last.as_secs_f64() * 1e3)
+    }
+
+    /// Leads users back to the rule of before the run while what marks answers still stands by; false where
+    /// there is no such thing, or where the pods that they would come to are being replaced.
+    async fn stand_by(&self) -> bool {
+        self.plan.marked
+            && self.seen.get().is_some()
+            && self.keeper.journal().await.phase != Phase::Promoting
+            && self.driver.stand_by().await.is_ok()
     }
 }
 
@@ -201,7 +237,7 @@ impl Stage for ClusterStage<'_> {
         let tells = |answer: &Answer| {
             answer.status > 0 && if mark { marked(answer, Side::Canary) } else { answer.version.is_some() }
         };
-        let answer = match self.prober.until(true, IN_A_ROW, REACH, tells).await {
+        let answer = match self.prober.until(Way::Aimed, IN_A_ROW, REACH, tells).await {
             Ok(answer) => answer,
             Err(last) if last.status == 200 && mark => return Err(StageError::NotMarked(SIDE_HEADER)),
             Err(last) if last.status == 200 => return Err(StageError::NoVersion(VERSION_HEADER)),
@@ -233,32 +269,25 @@ impl Stage for ClusterStage<'_> {
         self.events.doing("waiting for the new stable pods to answer through the gateway");
         let witness = self.witness();
         let replaced = |answer: &Answer| witness.is_replaced(answer);
-        let reached = self.prober.until(true, ALL_NEW, REACH, replaced).await;
+        let reached = self.prober.until(Way::Aimed, ALL_NEW, REACH, replaced).await;
         reached.map_err(|last| StageError::StableNotReached { last: last.words })?;
         Ok(self.keeper.enter(Phase::Promoted, []).await?)
     }
 
     async fn give_back(&self, percent: f64, reach: Reach) -> Result<GiveBack, StageError> {
         let began = Instant::now();
-        self.keeper.restore(reach).await?;
+        let stands_by = self.stand_by().await;
+        if !stands_by {
+            self.keeper.restore(reach).await?;
+        }
         let api_ms = began.elapsed().as_secs_f64() * 1e3;
-        if percent <= 0.0 {
-            return Ok(GiveBack { api_ms, wire_ms: None });
+        let wire_ms = self.last_canary_answer(began, percent, reach).await;
+        if stands_by {
+            // What marks answers goes with the clean-up, and by then nobody may come to it.
+            let is_before = |answer: &Answer| answer.status > 0 && answer.side.is_none();
+            let _ = self.prober.until(Way::Users, IN_A_ROW, WIRE, is_before).await;
         }
-        let witness = self.witness();
-        if !witness.tells_canary(reach) {
-            sleep(UNWATCHED).await;
-            return Ok(GiveBack { api_ms, wire_ms: None });
-        }
-        let times = probes_to_exclude(percent);
-        let last = self.prober.last_miss(began, times, WIRE, |answer| !witness.is_canary(answer)).await;
-        if last.is_none() {
-            let message = "the canary still answers although it has no weight any more".to_owned();
-            self.events.emit(crate::event::RunEvent::Warning { message });
-        }
-        // An answer of the canary that no probe saw can have come until the server had the weights.
-        let wire_ms = last.map(|last| (last.as_secs_f64() * 1e3).max(api_ms));
-        Ok(GiveBack { api_ms, wire_ms })
+        Ok(GiveBack { api_ms, wire_ms: wire_ms.map(|ms| ms.max(api_ms)) })
     }
 
     async fn clean_up(&self, reach: Reach) -> Result<Vec<Comparison>, StageError> {
@@ -268,8 +297,49 @@ impl Stage for ClusterStage<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::driver::HttpRouteDriver;
+    use crate::objects::test_objects::stable_route;
+    use crate::plan::tests::plan_for;
+    use crate::probe::tests::server;
+    use kubsets_lab::operation::CanarySpec;
+    use kubsets_undo::{FakeApi, Silent, StateDir};
     use serde_json::json;
+
+    #[tokio::test]
+    async fn users_leave_the_rule_that_marks_before_it_goes() {
+        let mut spec = CanarySpec::new("demo-app");
+        spec.env.insert("APP_VERSION".into(), "2".into());
+        let plan = Plan { marked: true, endpoint: server(0).await, ..plan_for(spec).unwrap() };
+        for (phase, left) in [(Phase::Running, 2), (Phase::Promoting, 1)] {
+            let (folder, api) = (tempfile::tempdir().unwrap(), FakeApi::default());
+            let (state, access) = (StateDir::at(folder.path()), api.access());
+            api.put("httproutes", stable_route());
+            let keeper = Keeper::begin(&access, &state, plan.claim(), Arc::new(Silent)).await.unwrap();
+            let driver = Box::new(HttpRouteDriver::new(&access, &plan));
+            let events = Events::silent();
+            let stage = ClusterStage::new(&access, &plan, driver, &keeper, &events);
+            let route = Entry::restore(plan.route_ref(), "/spec", &plan.originals.route);
+            keeper.enter(phase, [route]).await.unwrap();
+            stage.driver.shift(Percent::new(50.0).unwrap()).await.unwrap();
+            let versions = Versions { stable: vec!["stable".into()], canary: "canary".into() };
+            stage.seen.set(Seen { versions, pods: false }).unwrap();
+            let given = stage.give_back(50.0, Reach::Before).await.unwrap();
+            assert!(given.wire_ms.is_some());
+            let rules = || api.get("httproutes/demo-app")["spec"]["rules"].as_array().cloned().unwrap();
+            assert_eq!(rules().len(), left, "{phase:?}");
+            assert_eq!(
+                rules()[0]["matches"],
+                stable_route()["spec"]["rules"][0]["matches"],
+                "users go as before"
+            );
+            let comparisons = stage.clean_up(Reach::Before).await.unwrap();
+            assert!(comparisons.iter().all(|one| one.equal), "{comparisons:?}");
+            assert_eq!(rules().len(), 1);
+        }
+    }
 
     #[test]
     fn an_image_that_cannot_be_had_is_not_waited_for() {

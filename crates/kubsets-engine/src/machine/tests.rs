@@ -1,6 +1,7 @@
 //! The machine on a stage that is a fake.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::Mutex;
 
 use kubsets_lab::{FailureEvidence, LabSource, Requirement, Values};
@@ -30,6 +31,8 @@ struct FakeStage {
     hang: Option<&'static str>,
     /// Cancelled while the first step is done.
     interrupt: Option<CancellationToken>,
+    /// Whether another terminal asks for an end while the first step is done.
+    wish: bool,
     lease: Option<watch::Sender<LockState>>,
     calls: Mutex<Vec<String>>,
 }
@@ -66,6 +69,9 @@ impl Stage for &FakeStage {
         }
         if let Some(interrupt) = &self.interrupt {
             interrupt.cancel();
+        }
+        if let Some(lease) = self.lease.as_ref().filter(|_| self.wish) {
+            lease.send_replace(LockState::AbortWanted("another terminal".into()));
         }
         match self.results.get(step.name.as_str()) {
             Some(Ok(value)) => Ok(value.clone()),
@@ -105,7 +111,7 @@ spec:
   onFailure: [{events: {}}]
 ";
 
-fn plan(text: &str) -> Plan {
+pub(crate) fn plan(text: &str) -> Plan {
     let source = LabSource { lab_yaml: text.to_owned(), ..LabSource::default() };
     Plan::new(&source, &Values::new()).unwrap()
 }
@@ -138,7 +144,7 @@ async fn recorded(state: &StateDir, plan: &Plan, stage: &FakeStage, cancel: &Can
 }
 
 /// A lab of one canary.
-const CANARY: &str = "\
+pub(crate) const CANARY: &str = "\
 apiVersion: kubsets.dev/v1alpha1
 kind: Lab
 metadata: {name: x, family: canary, level: 1, minutes: 1}
@@ -159,10 +165,49 @@ async fn a_canary_that_was_interrupted_is_no_failure() {
     stage.interrupt = Some(cancel.clone());
     let aborted = outcome_of(CANARY, &stage, &cancel).await;
     assert_eq!((aborted.verdict, aborted.exit_code), (Verdict::Aborted, 130));
-    let mut elsewhere = FakeStage::default();
-    elsewhere.results.insert("second", Err(StepError::Aborted));
-    let aborted = outcome_of(CANARY, &elsewhere, &CancellationToken::new()).await;
+}
+
+#[tokio::test]
+async fn a_canary_that_another_terminal_ended_is_no_failure() {
+    // The canary has heard of it itself; that it cancels the run as well does not hide who asked.
+    let mut heard = FakeStage::default();
+    heard.results.insert("second", Err(StepError::Aborted));
+    for interrupt in [None, Some(CancellationToken::new())] {
+        let cancel = interrupt.clone().unwrap_or_default();
+        heard.interrupt = interrupt;
+        let aborted = outcome_of(CANARY, &heard, &cancel).await;
+        assert_eq!((aborted.verdict, aborted.exit_code), (Verdict::Aborted, 130));
+        assert_eq!(aborted.reason, "second: as told");
+    }
+    // The canary was judged before it heard, the lab's Lease says it.
+    let lease = Some(watch::Sender::new(LockState::Held));
+    let late = FakeStage { lease, wish: true, ..stage(json!({"verdict": "rolled-back"})) };
+    let aborted = outcome_of(CANARY, &late, &CancellationToken::new()).await;
     assert_eq!((aborted.verdict, aborted.exit_code), (Verdict::Aborted, 130));
+    assert_eq!(aborted.reason, "second: another terminal asked for an end");
+}
+
+/// A presenter who never goes on; meanwhile another terminal asks for an end.
+struct Absent<'a>(&'a watch::Sender<LockState>);
+
+impl Presenter for Absent<'_> {
+    fn ask<'a>(&'a self, _: usize, _: &'a str, _: &'a str) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
+        self.0.send_replace(LockState::AbortWanted("another terminal".into()));
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn a_lab_that_waits_for_its_presenter_hears_another_terminal() {
+    let lease = watch::Sender::new(LockState::Held);
+    let (sender, _events) = unbounded_channel();
+    let (plan, cancel) = (plan(LAB), CancellationToken::new());
+    let stage = &FakeStage { lease: Some(lease.clone()), ..FakeStage::default() };
+    let presenter = Absent(&lease);
+    let machine = Machine::new(&plan, &stage, &LabEvents::new(sender), &cancel, Some(&presenter));
+    let ended = tokio::time::timeout(Duration::from_secs(5), machine.run()).await.expect("ends");
+    assert_eq!((ended.stop.verdict, ended.stop.exit_code), (Verdict::Aborted, 130));
+    assert!(stage.calls.lock().unwrap().contains(&"undo".to_owned()));
 }
 
 fn stage(second: Value) -> FakeStage {

@@ -3,8 +3,10 @@
 use super::*;
 use crate::entry::Remedy;
 use crate::fake_api::FakeApi;
+use crate::lease::ask_abort;
 use crate::progress::Silent;
 use crate::run_id::RunId;
+use kubsets_kube::registry_record;
 use serde_json::Value;
 
 struct Scene {
@@ -118,6 +120,17 @@ async fn a_driver_without_its_lease_may_not_act() {
 }
 
 #[tokio::test]
+async fn a_wish_to_end_is_seen_before_the_lease_is_renewed() {
+    let scene = Scene::new();
+    let keeper = scene.begin().await.unwrap();
+    assert_eq!(keeper.abort_wish().await.unwrap(), None);
+    assert!(ask_abort(&scene.api.access(), &keeper.claim.lease_ref(), "me").await.unwrap());
+    assert_eq!(keeper.abort_wish().await.unwrap().as_deref(), Some("me"));
+    scene.api.remove("leases/kubsets-lab-networking.swap");
+    assert_eq!(keeper.abort_wish().await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn a_second_run_of_the_lab_is_refused() {
     let scene = Scene::new();
     let _held = scene.begin().await.unwrap();
@@ -161,4 +174,21 @@ async fn secrets_and_other_namespaces_stay_out_of_the_journal() {
     assert_eq!(scene.on_disk(&keeper), None);
     // A Secret that the run makes is only named.
     keeper.record([Entry::delete(secret)]).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_watchdog_comes_from_the_registry_that_is_on_record() {
+    let own = crate::watchdog::WATCHDOG_IMAGE;
+    let elsewhere = own.replace("registry.kubsets.local/", "localhost:5000/team/");
+    for (registry, expected) in [(None, own), (Some("localhost:5000/team"), elsewhere.as_str())] {
+        let scene = Scene::new();
+        if let Some(prefix) = registry {
+            scene.api.put("configmaps", registry_record(prefix));
+        }
+        let keeper = scene.begin().await.unwrap();
+        keeper.record([Entry::delete(made("one"))]).await.unwrap();
+        keeper.start_watchdog([], 600).await.unwrap();
+        let job = scene.api.get(&format!("jobs/{}", keeper.claim.watchdog_name()));
+        assert_eq!(job.pointer("/spec/template/spec/containers/0/image"), Some(&json!(expected)));
+    }
 }

@@ -65,12 +65,8 @@ fn objective(slo: &Slo, style: Style) -> String {
     let mut table = Table::new(["BURN RATE OVER", "LIMIT", "HIGHEST", "ALERT"]).right([1, 2]);
     for alert in &slo.alerts {
         let tone = if alert.first_at.is_some() { Tone::Bad } else { Tone::Good };
-        table.row([
-            alert.windows().into(),
-            format!("{:.1}", alert.limit).into(),
-            format!("{:.2}", alert.highest).into(),
-            Cell::new(tone, alert.outcome()),
-        ]);
+        let [windows, limit, highest, raised] = alert.cells();
+        table.row([windows.into(), limit.into(), highest.into(), Cell::new(tone, raised)]);
     }
     let tone = if slo.budget_burnt > 1.0 { Tone::Bad } else { Tone::Plain };
     format!("{}\n{}", style.paint(tone, &slo.budget()), table.render(style))

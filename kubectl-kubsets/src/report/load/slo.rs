@@ -92,14 +92,14 @@ impl Slo {
 }
 
 impl Alert {
-    /// The windows: `60 s and 5 s`.
-    pub(crate) fn windows(&self) -> String {
-        format!("{:.0} s and {:.0} s", self.long_seconds, self.short_seconds)
-    }
-
-    /// Whether and when it was raised.
-    pub(crate) fn outcome(&self) -> String {
-        self.first_at.map_or_else(|| "no".to_owned(), |at| format!("after {at} s"))
+    /// Its row in a table: windows, limit, highest burn rate, whether and when it was raised.
+    pub(crate) fn cells(&self) -> [String; 4] {
+        [
+            format!("{:.0} s and {:.0} s", self.long_seconds, self.short_seconds),
+            format!("{:.1}", self.limit),
+            format!("{:.2}", self.highest),
+            self.first_at.map_or_else(|| "no".to_owned(), |at| format!("after {at} s")),
+        ]
     }
 }
 
@@ -134,6 +134,8 @@ mod tests {
         assert!(slo.alerts.iter().all(|alert| (alert.highest - 2.0).abs() < 1e-9), "{slo:?}");
         assert_eq!(slo.alerts[0].first_at, None, "2 is under 14.4");
         assert_eq!(slo.alerts[2].first_at, Some(1), "2 is over 1");
+        assert_eq!(slo.alerts[0].cells(), ["60 s and 5 s", "14.4", "2.00", "no"]);
+        assert_eq!(slo.alerts[2].cells()[3], "after 1 s");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::cluster_stage::scene::Scene;
+use crate::machine::tests::{CANARY, plan};
 use crate::stage::Stage as _;
 
 fn settings(metadata: &Value, data: &Value) -> Value {
@@ -66,21 +67,36 @@ async fn what_the_run_made_is_marked_also_the_second_time_and_not_made_again() {
     assert!(scene.api.names().is_empty(), "{:?}", scene.api.names());
 }
 
+#[tokio::test]
+async fn images_of_ours_come_from_the_registry_that_is_on_record() {
+    let images = |registry: &str| {
+        [json!(format!("{registry}/kubsets/worker:1")), json!("docker.io/library/busybox:1")]
+    };
+    for (registry, expected) in [
+        (None, images("registry.kubsets.local")),
+        (Some("localhost:5000/team"), images("localhost:5000/team")),
+    ] {
+        let scene = Scene::new();
+        if let Some(prefix) = registry {
+            scene.api.put("configmaps", kubsets_kube::registry_record(prefix));
+        }
+        let stage = scene.stage().await;
+        let containers: Vec<Value> = images("registry.kubsets.local")
+            .into_iter()
+            .map(|image| json!({"name": "x", "image": image}))
+            .collect();
+        let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"},
+                         "spec": {"containers": containers}});
+        stage.apply(&apply(pod), LIMIT).await.unwrap();
+        let made = scene.api.get("pods/web");
+        let seen = [0, 1].map(|at| made["spec"]["containers"][at]["image"].clone());
+        assert_eq!(seen, expected);
+    }
+}
+
 #[test]
 fn the_watchdog_of_a_lab_may_take_a_promotion_back() {
-    let lab = "\
-apiVersion: kubsets.dev/v1alpha1
-kind: Lab
-metadata: {name: x, family: canary, level: 1, minutes: 1}
-spec:
-  question: Does it hold?
-  steps:
-    - {name: release, as: release, canary: {deployment: web, env: {APP_VERSION: \"2\"}, steps: [100%]}}
-  expect:
-    - {name: promoted, that: release.verdict == 'promoted'}
-";
-    let source = kubsets_lab::LabSource { lab_yaml: lab.to_owned(), ..Default::default() };
-    let plan = Plan::new(&source, &kubsets_lab::Values::new()).unwrap();
+    let plan = plan(CANARY);
     assert!(is_in(&plan));
     let object = ObjectRef::namespaced("apps/v1", "Deployment", "shop", "web");
     assert_eq!(targets(&plan, "shop"), [kubsets_undo::Target { object, remedy: Remedy::Restore }]);
