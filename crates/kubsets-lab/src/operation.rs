@@ -8,12 +8,14 @@ mod change;
 mod condition;
 mod load;
 mod observe;
+mod rate;
 
 pub use canary::{CanarySpec, JudgeSettings, LoadSettings, OnInconclusive, WatchdogPolicy};
 pub use change::{Apply, Delete, Fault, Patch, Rollout, Scale, Target};
 pub use condition::Condition;
 pub use load::Load;
 pub use observe::{Assert, Exec, Http, Logs, Pause, Query};
+pub use rate::{Rate, RateError};
 
 use crate::units::Span;
 

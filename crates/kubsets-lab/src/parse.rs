@@ -175,6 +175,7 @@ fn explain(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operation::Rate;
 
     const GOOD: &str = "\
 apiVersion: kubsets.dev/v1alpha1
@@ -202,10 +203,10 @@ spec:
     fn defaults_and_values_fill_the_parameters() {
         let lab = parse(GOOD, &Values::new()).unwrap();
         let load = lab.spec.steps[0].load.clone().unwrap();
-        assert!((load.rate - 100.0).abs() < 1e-9);
+        assert_eq!(load.rate, Rate::constant(100.0));
         let values = Values::from([("rate".into(), "250".into()), ("time".into(), "2m".into())]);
         let load = parse(GOOD, &values).unwrap().spec.steps[0].load.clone().unwrap();
-        assert!((load.rate - 250.0).abs() < 1e-9);
+        assert_eq!(load.rate, Rate::constant(250.0));
         assert_eq!(load.duration.to_string(), "2m");
         let values = Values::from([("rate".to_owned(), "fast".to_owned())]);
         assert_eq!(parse(GOOD, &values).unwrap_err().to_string(), "parameter rate: \"fast\" is no number");

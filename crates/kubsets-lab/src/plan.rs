@@ -91,7 +91,7 @@ pub struct Plan {
     pub longest_seconds: f64,
     /// Usual time in seconds: what the author says, or the lengths that are fixed where these are more.
     pub usual_seconds: f64,
-    /// Requests that its loads send, at most.
+    /// Requests that its loads send, at most; independent arrivals count by their mean.
     pub requests: u64,
     /// What it changes in all.
     pub blast_radius: BlastRadius,

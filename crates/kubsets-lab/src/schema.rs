@@ -84,8 +84,10 @@ fn takes_reference(fields: &Map<String, Value>) -> bool {
         Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
         _ => return false,
     };
-    let is_plain = |name: &&str| ["number", "integer", "boolean"].contains(name);
-    types.iter().any(is_plain) || (types.contains(&"string") && fields.contains_key("pattern"))
+    if types.contains(&"string") {
+        return fields.contains_key("pattern");
+    }
+    types.iter().any(|name| ["number", "integer", "boolean"].contains(name))
 }
 
 /// The value with sorted keys, whatever the map keeps.
@@ -112,8 +114,9 @@ mod tests {
         assert_eq!(choices.len(), Operation::KINDS.len());
         let step = schema.pointer("/definitions/Step/properties").unwrap().as_object().unwrap();
         assert!(Operation::KINDS.iter().all(|kind| step.contains_key(*kind)));
-        let rate = schema.pointer("/definitions/Load/properties/rate/anyOf").unwrap();
+        let rate = schema.pointer("/definitions/LoadSettings/properties/rate/anyOf").unwrap();
         assert_eq!((&rate[0]["type"], &rate[1]["pattern"]), (&json!("number"), &json!(REFERENCE)));
+        assert_eq!(schema.pointer("/definitions/Rate/type"), Some(&json!(["number", "string"])));
         assert_eq!(schema.pointer("/properties/kind/const"), Some(&json!("Lab")));
         assert_eq!(schema.pointer("/additionalProperties"), Some(&json!(false)));
         assert!(schema.pointer("/definitions/Span/anyOf").is_some());

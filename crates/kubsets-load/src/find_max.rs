@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use kubsets_schedule::{Arrivals, Schedule, Shape};
 use serde::{Deserialize, Serialize};
 
 use crate::generator::{Generator, LoadError};
 use crate::report::LoadReport;
-use crate::schedule::{Arrivals, Schedule, Shape};
 use crate::spec::LoadSpec;
 
 /// What a server shall keep.

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use http::HeaderName;
+use kubsets_schedule::nanos;
 use rustls::pki_types::ServerName;
 use tokio::sync::{broadcast, oneshot};
 use tokio_rustls::TlsConnector;
@@ -13,7 +14,6 @@ use tokio_rustls::TlsConnector;
 use crate::engine::{Control, Endpoint, Merger, Plan, Tls, spawn};
 use crate::guard::Address;
 use crate::report::LoadReport;
-use crate::schedule::nanos;
 use crate::spec::{LoadSpec, Protocol, SpecError};
 use crate::tally::Shard;
 use crate::tick::Tick;

@@ -42,7 +42,7 @@ impl Latencies {
     /// How many values are above a threshold. A threshold that came out of [`quantile`](Self::quantile) is the
     /// upper bound of a bucket, so that the answer is exact.
     pub fn count_above(&self, threshold: Duration) -> u64 {
-        let threshold = crate::schedule::nanos(threshold);
+        let threshold = kubsets_schedule::nanos(threshold);
         let first = self.buckets.partition_point(|(upper, _)| *upper <= threshold);
         self.buckets[first..].iter().map(|(_, count)| count).sum()
     }

@@ -22,7 +22,6 @@ mod guard;
 mod latencies;
 mod outcome;
 mod report;
-mod schedule;
 mod spec;
 mod spread;
 mod tally;
@@ -31,6 +30,10 @@ mod template;
 mod threshold;
 mod tick;
 mod tls;
+
+pub use kubsets_schedule::{
+    Arrivals, Next, Pacer, Schedule, ScheduleError, Shape, Share, parse_duration, parse_instants,
+};
 
 pub use exemplar::Exemplar;
 pub use find_max::{FindMaxError, FindMaxOptions, FindMaxReport, GeneratorLimit, Objective, Trial, find_max};
@@ -41,9 +44,6 @@ pub use outcome::ErrorKind;
 pub use report::{
     API_VERSION, Accounting, HdrLog, Histograms, LoadReport, Pacing, Parcel, ParcelError, Percentiles, Row,
     Second, Series, Table, Validity, seconds_csv,
-};
-pub use schedule::{
-    Arrivals, Next, Pacer, Schedule, ScheduleError, Shape, Share, parse_duration, parse_instants,
 };
 pub use spec::{Limits, LoadSpec, Protocol, SpecError};
 pub use spread::Spread;

@@ -10,6 +10,7 @@ mod series;
 mod table;
 mod validity;
 
+use kubsets_schedule::Schedule;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +25,6 @@ pub use validity::{Pacing, Validity};
 
 use crate::engine::{Merged, Plan};
 use crate::exemplar::Exemplar;
-use crate::schedule::Schedule;
 use series::Builder;
 
 /// Version of the report's form.

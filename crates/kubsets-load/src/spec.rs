@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use http::HeaderName;
+use kubsets_schedule::{Schedule, ScheduleError, Share};
 
-use crate::schedule::{Schedule, ScheduleError, Share};
 use crate::target::{Target, TargetError};
 use crate::tls::Trust;
 

@@ -4,8 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use kubsets_schedule::parse_duration;
+
 use crate::report::{LoadReport, Percentiles};
-use crate::schedule::parse_duration;
 
 const FORM: &str =
     "METRIC OPERATOR VALUE, such as `p99 > 50ms`, `errors > 1%`, `rate < 390` or `never-sent > 0`";

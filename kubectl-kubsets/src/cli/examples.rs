@@ -72,6 +72,7 @@ const EXAMPLES: &[Examples] = &[
         &[
             ("a version with 5 % errors, which is caught and rolled back", "canary run bad-errors"),
             ("a new image of any Deployment", "canary run --image registry.example/api:2 --deployment api"),
+            ("for a program that reads along", "canary run bad-errors --events"),
         ],
     ),
     (

@@ -4,7 +4,7 @@ mod abort;
 pub(super) mod catalog;
 pub(super) mod clean;
 mod farewell;
-mod follow;
+pub(super) mod follow;
 mod left;
 mod lint;
 mod new;

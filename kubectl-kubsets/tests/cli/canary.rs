@@ -49,6 +49,14 @@ fn wrong_releases_are_refused() {
 }
 
 #[test]
+fn events_have_one_form() {
+    let output = Surroundings::new().run(&["canary", "run", "good-release", "--events", "-o", "yaml"]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("events come as lines of JSON"), "{text}");
+}
+
+#[test]
 fn labs_are_completed() {
     let output = Surroundings::new().run_named("kubectl_complete-kubsets", &["canary", "run", "bad"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kubsets_lab::operation::Load;
 use kubsets_lab::plan::PlannedStep;
-use kubsets_load::{Generator, LoadReport, LoadSpec, Running, Schedule, Spread, Target, Tick, Validity};
+use kubsets_load::{Generator, LoadReport, LoadSpec, Running, Spread, Target, Tick, Validity};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -92,14 +92,14 @@ fn spec(load: &Load, base: &str) -> LoadSpec {
     target.method.clone_from(&load.method);
     target.headers = load.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     target.body = load.body.clone().unwrap_or_default();
-    let mut spec = LoadSpec::new(target.url.clone(), Schedule::constant(load.rate));
+    let mut spec = LoadSpec::new(target.url.clone(), load.rate.schedule());
     spec.targets = vec![target];
     spec.connections = load.connections;
     spec.timeout = load.timeout.0;
     spec.drain = Some(DRAIN);
     spec.duration = Some(load.length());
     spec.limits.duration = load.length();
-    spec.limits.rate = spec.limits.rate.max(load.rate);
+    spec.limits.rate = spec.limits.rate.max(load.rate.peak());
     // The address is that of the cluster that the user named, not of a stranger.
     spec.vouch_for(base);
     spec

@@ -151,8 +151,15 @@ impl Linter<'_> {
 
     fn load(&mut self, field: &str, load: &Load) {
         self.request(field, &load.path, &load.method);
-        self.rate(&format!("{field}.rate"), load.rate);
+        self.rate(&format!("{field}.rate"), load.rate.peak());
         self.duration(&format!("{field}.for"), load.duration);
+        if let Some(shape) = load.rate.shape().length().filter(|length| *length > load.length()) {
+            let (shape, load) = (Span(shape), load.duration);
+            self.warn(
+                &format!("{field}.for"),
+                format!("the load ends after {load}, its rate changes for {shape}"),
+            );
+        }
         self.duration(&format!("{field}.timeout"), load.timeout);
         self.require(
             (1..=MOST_CONNECTIONS).contains(&load.connections),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Rate;
 use crate::units::Span;
 
 /// Open-loop load for a time, by default through the gateway.
@@ -29,8 +30,8 @@ pub struct Load {
     /// Body, as it is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
-    /// Requests per second.
-    pub rate: f64,
+    /// Requests per second: a number, or a shape over time.
+    pub rate: Rate,
     /// How long.
     #[serde(rename = "for")]
     pub duration: Span,

@@ -37,18 +37,18 @@ fn passed(condition: &Condition) -> Duration {
     }
 }
 
-/// Requests of all loads, at most.
+/// Requests of all loads, at most; independent arrivals count by their mean.
 pub(super) fn requests(steps: &[PlannedStep]) -> u64 {
     steps.iter().fold(0, |sum, step| sum.saturating_add(sent(&step.operation)))
 }
 
 fn sent(operation: &Operation) -> u64 {
-    let product = |rate: f64, length: Duration| (rate * length.as_secs_f64()).ceil().max(0.0) as u64;
-    match operation {
-        Operation::Load(load) => product(load.rate, load.length()),
-        Operation::Canary(canary) => product(canary.load.rate, exposed(canary)),
-        _ => 0,
-    }
+    let requests = match operation {
+        Operation::Load(load) => load.rate.requests(load.length()),
+        Operation::Canary(canary) => canary.load.rate * exposed(canary).as_secs_f64(),
+        _ => 0.0,
+    };
+    requests.ceil().max(0.0) as u64
 }
 
 /// Time in which a canary sends traffic, at most.

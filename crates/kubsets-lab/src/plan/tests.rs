@@ -45,6 +45,20 @@ fn source() -> LabSource {
 }
 
 #[test]
+fn a_load_that_changes_its_rate_sends_the_area_below_it() {
+    let planned = |rate: &str| {
+        let lab_yaml = LAB.replace("rate: ${rate}", &format!("rate: \"{rate}\""));
+        Plan::new(&LabSource { lab_yaml, ..source() }, &Values::new()).unwrap()
+    };
+    assert_eq!(planned("0..100/1m").requests, 50 * 60 + 100 * 240);
+    assert_eq!(planned("100^1000@30s/10s").requests, 100 * 290 + 1000 * 10);
+    assert_eq!(planned("poisson:${rate}").requests, 100 * 300);
+    let ramp = planned("0..100/1m");
+    let read: Plan = serde_json::from_str(&serde_json::to_string(&ramp).unwrap()).unwrap();
+    assert_eq!((read.hash.as_str(), read.fingerprint()), (ramp.hash.as_str(), ramp.hash.clone()));
+}
+
+#[test]
 fn files_are_rendered_and_changes_are_listed() {
     let plan = Plan::new(&source(), &Values::from([("rate".into(), "50".into())])).unwrap();
     let Operation::Apply(apply) = &plan.steps[0].operation else { panic!("{:?}", plan.steps[0]) };

@@ -79,7 +79,7 @@ impl Merger {
         tick.queued += shard.queued;
         tick.slots += shard.slots;
         tick.rate = tick.rate.or(shard.rate);
-        let lag = shard.pause.max(shard.lateness.max().map_or(0, crate::schedule::nanos));
+        let lag = shard.pause.max(shard.lateness.max().map_or(0, kubsets_schedule::nanos));
         tick.lag_ms = tick.lag_ms.max(lag as f64 / 1e6);
         tick.disturbed |= shard.pause >= self.stall_limit;
         if shard.pause > self.merged.pause.nanos {

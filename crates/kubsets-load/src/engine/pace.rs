@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
+use kubsets_schedule::{Next, Pacer, Schedule, nanos};
+
 use super::slot::Slot;
 use super::timer::Timer;
 use super::worker::Worker;
-use crate::schedule::{Next, Pacer, Schedule, nanos};
 use crate::tally::{LastWords, Shard};
 
 const SECOND: u64 = 1_000_000_000;

@@ -93,8 +93,8 @@ impl Factory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schedule::Schedule;
     use crate::target::Target;
+    use kubsets_schedule::Schedule;
 
     fn factory(change: impl FnOnce(&mut LoadSpec)) -> Factory {
         let mut spec = LoadSpec::new("http://127.0.0.1:81/a", Schedule::constant(1.0));

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::HeaderName;
+use kubsets_schedule::{Schedule, Share, nanos};
 
 use super::http2::Shared;
 use super::pool::Pool;
@@ -14,7 +15,6 @@ use super::slot::Slot;
 use super::state::State;
 use super::stream::Endpoint;
 use super::{Control, pace};
-use crate::schedule::{Schedule, Share, nanos};
 use crate::spec::{LoadSpec, Protocol};
 use crate::tally::{LastWords, Shard, Tally};
 use crate::target::{Compiled, Mixer};

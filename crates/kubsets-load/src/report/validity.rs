@@ -61,7 +61,7 @@ impl Validity {
     ) -> Self {
         let mut reasons: Vec<String> =
             broken.iter().map(|error| format!("a worker of the generator broke: {error}")).collect();
-        if pause.nanos >= crate::schedule::nanos(spec.stall_limit) {
+        if pause.nanos >= kubsets_schedule::nanos(spec.stall_limit) {
             reasons.push(format!(
                 "the generator itself stood still for {:.2} s around second {} (limit {:.2} s)",
                 pause.nanos as f64 / 1e9,

@@ -6,7 +6,6 @@ mod accounting;
 mod faults;
 mod framing;
 mod freeze;
-mod schedules;
 mod schema;
 mod search;
 mod server;

@@ -10,6 +10,7 @@ use super::outcome;
 use super::plan;
 use super::release::Release;
 use crate::app::App;
+use crate::commands::lab::follow::{self, Reading};
 use crate::commands::lab::watch::watch;
 use crate::report;
 use crate::signals;
@@ -29,6 +30,9 @@ pub(super) struct Args {
     /// Show the plan and stop, as `canary plan` does; the cluster is read
     #[arg(long, value_name = "WHERE", value_parser = ["client"])]
     dry_run: Option<String>,
+
+    #[command(flatten)]
+    reading: Reading,
 }
 
 /// Runs a canary to its end.
@@ -36,6 +40,7 @@ pub(super) struct Args {
 /// # Errors
 /// When the release is refused before anything changed.
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
+    args.reading.check(app.ui.format())?;
     if args.dry_run.is_some() {
         return plan::run(app, &args.release).await;
     }
@@ -72,7 +77,9 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let work = Box::pin(kubsets_engine::run(&lab, setting, |events| ClusterStage::new(world, events)));
     let live = !args.plain && app.ui.has_screen() && app.ui.format() == Format::Table && !app.ui.is_quiet();
     let watching = async {
-        if live {
+        if args.reading.along {
+            follow::print(&app.ui, events).await;
+        } else if live {
             watch(app, &inside, &args.release.title(), events, (&cancel, &leave)).await;
         } else {
             log(&app.ui, events).await;
@@ -102,7 +109,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         outcome.expectations = ended.expectations;
         state.write(&outcome.run, record::RUN_FILE, &outcome)?;
     }
-    app.ui.emit("CanaryOutcome", &outcome, |style| outcome::describe(&outcome, style))?;
+    args.reading.end(&app.ui, "CanaryOutcome", &outcome, |style| outcome::describe(&outcome, style))?;
     farewell(app, &state, &outcome);
     Ok(ExitCode::from_number(outcome.exit_code))
 }

@@ -1,9 +1,47 @@
 //! Events of a lab as lines.
 
 use kubsets_engine::LabRecord;
+use serde::Serialize;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::ui::{Format, LabLog, Printer};
+use crate::ui::{Failure, Format, LabLog, Printer, Style};
+
+/// Whether a program reads along, of every command that runs a lab.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    /// Print every event as a line of JSON while the run goes on, and its outcome as the last line
+    #[arg(long = "events")]
+    pub(crate) along: bool,
+}
+
+impl Reading {
+    /// Refuses another form than that of the events.
+    ///
+    /// # Errors
+    /// When one was asked for.
+    pub(crate) fn check(self, format: Format) -> Result<(), Failure> {
+        if self.along && !matches!(format, Format::Table | Format::Json) {
+            return Err(Failure::usage(
+                "events come as lines of JSON, --events and another form exclude each other",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Prints the outcome of a run: as the last line, or in the form asked for.
+    ///
+    /// # Errors
+    /// When it cannot be serialised.
+    pub(crate) fn end<T: Serialize>(
+        self,
+        ui: &Printer,
+        kind: &str,
+        outcome: &T,
+        text: impl FnOnce(Style) -> String,
+    ) -> anyhow::Result<()> {
+        if self.along { ui.emit_line(kind, outcome) } else { ui.emit(kind, outcome, text) }
+    }
+}
 
 /// Shows events until they end: as lines for people, or nothing where the outcome alone is wanted as JSON.
 pub(super) async fn follow(ui: &Printer, mut events: UnboundedReceiver<LabRecord>) {
@@ -18,7 +56,7 @@ pub(super) async fn follow(ui: &Printer, mut events: UnboundedReceiver<LabRecord
 }
 
 /// Prints events until they end, each as a line of JSON, at once.
-pub(super) async fn print(ui: &Printer, mut events: UnboundedReceiver<LabRecord>) {
+pub(crate) async fn print(ui: &Printer, mut events: UnboundedReceiver<LabRecord>) {
     while let Some(record) = events.recv().await {
         match line(&record) {
             Ok(line) => ui.data(&line),

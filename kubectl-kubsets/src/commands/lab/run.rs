@@ -54,9 +54,9 @@ pub(super) struct Args {
     /// Show the plan and stop, as `lab plan` does; the cluster is not asked
     #[arg(long, value_name = "WHERE", value_parser = ["client"])]
     dry_run: Option<String>,
-    /// Print every event as a line of JSON while the run goes on, and its outcome as the last line
-    #[arg(long)]
-    events: bool,
+
+    #[command(flatten)]
+    reading: follow::Reading,
 
     /// File for the results as `JUnit` XML: a test case for each step and each expectation
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
@@ -68,12 +68,7 @@ pub(super) struct Args {
 /// # Errors
 /// When the lab is not valid, or there is no cluster.
 pub(super) async fn run(app: &App, family: Option<&str>, args: Args) -> anyhow::Result<ExitCode> {
-    if args.events && !matches!(app.ui.format(), Format::Table | Format::Json) {
-        return Err(Failure::usage(
-            "events come as lines of JSON, --events and another form exclude each other",
-        )
-        .into());
-    }
+    args.reading.check(app.ui.format())?;
     let plans = match (&args.plan, &args.lab) {
         (Some(file), _) => plan_file::read(file, family)?,
         (None, lab) => {
@@ -151,7 +146,7 @@ async fn one(
     // A presenter answers on standard input, which the picture would take for its keys.
     let lines = args.plain || args.step || app.ui.is_quiet() || app.ui.format() != Format::Table;
     let watching = async {
-        if args.events {
+        if args.reading.along {
             follow::print(&app.ui, events).await;
         } else if !lines && app.ui.has_screen() {
             watch::watch(app, access, &plan.lab, events, (&cancel, &leave)).await;
@@ -167,11 +162,7 @@ async fn one(
             ))
             .into());
     };
-    if args.events {
-        app.ui.emit_line("LabOutcome", &ended)?;
-    } else {
-        app.ui.emit("LabOutcome", &ended, |style| outcome::describe(&ended, style))?;
-    }
+    args.reading.end(&app.ui, "LabOutcome", &ended, |style| outcome::describe(&ended, style))?;
     farewell::say(app, &state.run(&run), &ended);
     Ok(ended)
 }

@@ -46,7 +46,7 @@ impl LoadSeen<'_> {
 
     /// Rate and length as they were ordered.
     pub(super) fn ordered(&self) -> String {
-        let rate = Unit::RequestsPerSecond.text(self.load.rate);
+        let rate = format!("{} {}", self.load.rate, Unit::RequestsPerSecond.name());
         format!("{} {}, {rate} for {}", self.load.method, self.load.path, self.load.duration)
     }
 

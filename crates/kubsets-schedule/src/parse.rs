@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{Arrivals, Schedule, Shape};
+use crate::{Arrivals, Schedule, Shape};
 
 /// The forms of a schedule, for error messages and help texts.
 const FORMS: &str =

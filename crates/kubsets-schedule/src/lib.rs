@@ -9,10 +9,10 @@ mod parse;
 use std::fmt;
 use std::time::Duration;
 
+use curve::Curve;
+
 pub use pacer::{Next, Pacer, Share};
 pub use parse::{ScheduleError, parse_duration, parse_instants};
-
-pub(crate) use curve::Curve;
 
 /// How the wanted rate changes over time. Rates are requests per second.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +58,22 @@ pub enum Shape {
         /// Length of one wave.
         period: Duration,
     },
+}
+
+impl Shape {
+    /// The time after which the rate stays as it is; `None` for a wave, which never ends.
+    pub fn length(&self) -> Option<Duration> {
+        match self {
+            Self::Constant { .. } => Some(Duration::ZERO),
+            Self::Ramp { over, .. } => Some(*over),
+            Self::Steps { rates, each } => {
+                let steps = u32::try_from(rates.len()).unwrap_or(u32::MAX);
+                Some(each.saturating_mul(steps))
+            }
+            Self::Spike { at, length, .. } => Some(at.saturating_add(*length)),
+            Self::Sine { .. } => None,
+        }
+    }
 }
 
 /// How requests are spread within the rate.
@@ -118,6 +134,19 @@ impl Schedule {
                 Shape::Sine { mean, amplitude, .. } => mean + amplitude,
             }),
             Self::Replay { instants } => Some(fullest_second(instants) as f64),
+            Self::Closed { .. } => None,
+        }
+    }
+
+    /// Requests planned within a time from the start, independent arrivals by their mean; `None` for a
+    /// closed loop, where they depend on the server.
+    pub fn requests(&self, within: Duration) -> Option<f64> {
+        match self {
+            Self::Open { shape, .. } => Some(Curve::new(shape).level(within.as_secs_f64())),
+            Self::Replay { instants } => {
+                let end = nanos(within);
+                Some(instants.iter().filter(|instant| **instant < end).count() as f64)
+            }
             Self::Closed { .. } => None,
         }
     }
@@ -187,7 +216,7 @@ impl fmt::Display for Shape {
 }
 
 /// Nanoseconds of a duration, capped at the largest `u64` (584 years).
-pub(crate) fn nanos(duration: Duration) -> u64 {
+pub fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
@@ -212,6 +241,37 @@ mod tests {
         let replay = Schedule::replay([0, 100, 900, 999, 1000, 5000].map(Duration::from_millis));
         assert_eq!(replay.peak_rate(), Some(4.0));
         assert_eq!(replay.natural_end(), Some(Duration::from_nanos(5_000_000_001)));
+    }
+
+    #[test]
+    fn requests_are_the_area_below_the_shape() {
+        for (text, seconds, wanted) in [
+            ("100", 30, 3000.0),
+            ("poisson:100", 30, 3000.0),
+            ("0..100/10s", 20, 500.0 + 1000.0),
+            ("100,200/10s", 15, 1000.0 + 1000.0),
+            ("10^100@5s/5s", 20, 50.0 + 500.0 + 100.0),
+            ("100~50/10s", 10, 1000.0),
+        ] {
+            let schedule: Schedule = text.parse().unwrap();
+            let requests = schedule.requests(Duration::from_secs(seconds)).unwrap();
+            assert!((requests - wanted).abs() < 1e-6, "{text}: {requests}");
+        }
+        let replay = Schedule::replay([0, 500, 1000].map(Duration::from_millis));
+        assert_eq!(replay.requests(Duration::from_secs(1)), Some(2.0));
+        assert_eq!("closed:5".parse::<Schedule>().unwrap().requests(Duration::from_secs(1)), None);
+    }
+
+    #[test]
+    fn a_shape_is_over_when_its_rate_stays() {
+        let length = |text: &str| match text.parse().unwrap() {
+            Schedule::Open { shape, .. } => shape.length(),
+            _ => None,
+        };
+        assert_eq!(length("10..400/60s"), Some(Duration::from_mins(1)));
+        assert_eq!(length("1,2,3/10s"), Some(Duration::from_secs(30)));
+        assert_eq!(length("1^9@30s/5s"), Some(Duration::from_secs(35)));
+        assert_eq!((length("400"), length("4~2/60s")), (Some(Duration::ZERO), None));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kubsets_load::{Arrivals, Next, Pacer, Schedule, Shape, Share};
+use kubsets_schedule::{Arrivals, Next, Pacer, Schedule, Shape, Share};
 use proptest::prelude::*;
 
 const SECOND: u64 = 1_000_000_000;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Arrivals, Curve, Schedule, nanos};
+use crate::curve::Curve;
+use crate::{Arrivals, Schedule, nanos};
 
 /// Which part of a schedule a worker takes: every `of`-th request, starting with number `index`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use super::Shape;
+use crate::Shape;
 
 /// A rate over time that can be integrated and inverted. Times are seconds, levels are requests.
 #[derive(Debug, Clone)]
