@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use kubsets_cluster::native::DEFAULT_ROOT;
 use kubsets_cluster::{ClusterInfo, ClusterName, ClusterSpec, Health, ProviderKind, Role};
 use serde::Serialize;
 
 use crate::app::App;
-use crate::ui::{Cell, ExitCode, Failure, Risk, Style, Table, Tone};
+use crate::ui::{Cell, ExitCode, Failure, Format, Risk, Style, Table, Tone};
 
 pub(crate) use providers::{Choice, Clusters, Progress};
 
@@ -113,7 +114,7 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         }
         Command::Kubeconfig { which } => {
             let text = clusters.on(&which, |provider, name| provider.kubeconfig(name)).await?;
-            app.ui.data(&text);
+            app.ui.data(&kubeconfig(text, app.ui.format())?);
         }
         Command::AddNode { which } => {
             clusters.announce_existing(&which).await?;
@@ -181,6 +182,15 @@ fn cluster_name(text: &str) -> Result<ClusterName, String> {
     text.parse().map_err(|e: kubsets_cluster::Error| e.to_string())
 }
 
+/// A kubeconfig in the form asked for; its own is YAML.
+fn kubeconfig(text: String, format: Format) -> anyhow::Result<String> {
+    if format != Format::Json {
+        return Ok(text);
+    }
+    let config: serde_json::Value = serde_saphyr::from_str(&text).context("cannot read the kubeconfig")?;
+    Ok(format!("{config:#}\n"))
+}
+
 /// Prints clusters with their nodes.
 fn show(app: &App, list: &[ClusterInfo]) -> anyhow::Result<()> {
     app.ui.emit_list(
@@ -216,7 +226,11 @@ fn show(app: &App, list: &[ClusterInfo]) -> anyhow::Result<()> {
             }
             table.render(style)
         },
-    )
+    )?;
+    for hint in list.iter().filter_map(|cluster| cluster.hint.as_ref()) {
+        app.ui.hint(hint);
+    }
+    Ok(())
 }
 
 fn state(_: Style, health: &Health) -> Cell {
@@ -224,6 +238,7 @@ fn state(_: Style, health: &Health) -> Cell {
         Health::Running => Cell::new(Tone::Good, "running"),
         Health::Stopped => Cell::new(Tone::Bad, "stopped"),
         Health::Degraded(reason) => Cell::new(Tone::Warn, format!("degraded: {reason}")),
+        Health::Damaged(reason) => Cell::new(Tone::Bad, format!("damaged: {reason}")),
     }
 }
 

@@ -376,6 +376,7 @@ mod tests {
             context: "kubsets".into(),
             nodes: Vec::new(),
             health: Health::Running,
+            hint: None,
         };
         let owner = Some(&native);
         assert_eq!(resolve(Choice::Auto, None, owner), Some(ProviderKind::Native));
