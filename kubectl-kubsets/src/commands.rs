@@ -5,6 +5,7 @@ pub(crate) mod cluster;
 pub(crate) mod completion;
 pub(crate) mod doctor;
 pub(crate) mod down;
+pub(crate) mod dry_run;
 pub(crate) mod images;
 pub(crate) mod internal;
 pub(crate) mod lab;

@@ -24,6 +24,7 @@ pub mod record;
 mod route;
 mod run;
 mod stage;
+mod trial;
 
 pub use driver::{Side, TrafficDriver};
 pub use endpoint::Endpoint;
@@ -45,3 +46,4 @@ pub use plan::{
 pub use route::RouteError;
 pub use run::run;
 pub use stage::StageError;
+pub use trial::try_out;

@@ -12,6 +12,7 @@ mod pod;
 mod release;
 #[cfg(test)]
 mod scene;
+mod trial;
 mod wait;
 
 use std::collections::BTreeMap;
@@ -33,6 +34,8 @@ use crate::event::LabEvents;
 use crate::outcome::Comparison;
 use crate::stage::{Need, Stage, StepError};
 use load::BackgroundLoad;
+
+pub use trial::try_out;
 
 /// Namespace of the platform's Prometheus.
 const MONITORING: &str = "kubsets-monitoring";
@@ -109,7 +112,7 @@ impl<'a> ClusterStage<'a> {
     }
 
     fn object(&self, target: &Target) -> ObjectRef {
-        ObjectRef::namespaced(target.group_version(), &target.kind, &self.namespace, &target.name)
+        change::reference(target, &self.namespace)
     }
 
     /// The address of a Service by a port forwarded to one of its pods, or the gateway's.
