@@ -35,6 +35,21 @@ pub(crate) struct Which {
     pub(crate) provider: Choice,
 }
 
+/// The answer to a question that asks for a name.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Confirmed {
+    /// Agree beforehand, by the name that the question asks for; another name changes nothing
+    #[arg(long, value_name = "NAME")]
+    confirm: Option<String>,
+}
+
+impl Confirmed {
+    /// The loss of what has this name for good.
+    pub(crate) fn loss_of<'a>(&'a self, name: &'a str) -> Risk<'a> {
+        Risk::Severe { name, confirmed: self.confirm.as_deref() }
+    }
+}
+
 #[derive(clap::Subcommand, Debug)]
 enum Command {
     /// Make a cluster with DNS, metrics and storage, or repair one
@@ -49,6 +64,8 @@ enum Command {
     Delete {
         #[command(flatten)]
         which: Which,
+        #[command(flatten)]
+        confirmed: Confirmed,
     },
     /// List the clusters that kubsets made
     List,
@@ -99,9 +116,10 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             show(app, &[info])?;
             app.ui.hint("`kubectl kubsets up` deploys the demo stack on it");
         }
-        Command::Delete { which } => {
+        Command::Delete { which, confirmed } => {
             clusters.announce_deleted(&which).await?;
-            app.ui.confirm(Risk::Severe(which.name.as_str()), &format!("delete cluster {}", which.name))?;
+            let risk = confirmed.loss_of(which.name.as_str());
+            app.ui.confirm(risk, &format!("delete cluster {}", which.name))?;
             clusters.delete(&which).await?;
             done(app, "ClusterDelete", &Done { cluster: &which.name, node: None, archives: &[] }, "")?;
         }
