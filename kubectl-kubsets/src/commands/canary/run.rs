@@ -72,6 +72,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         cancel: cancel.clone(),
         release: Some(plan.clone()),
         presented: false,
+        prometheus: None,
     };
     let work = Box::pin(kubsets_engine::run(&lab, setting, |events| ClusterStage::new(world, events)));
     let live = !args.plain && app.ui.has_screen() && app.ui.format() == Format::Table && !app.ui.is_quiet();

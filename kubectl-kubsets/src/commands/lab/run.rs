@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::catalog::Choice;
 use super::{catalog, farewell, follow, outcome, plan, plan_file, watch};
 use crate::app::App;
+use crate::cli::values::parse_base_url;
 use crate::commands::dry_run::{self, DryRun};
 use crate::entrance;
 use crate::report;
@@ -56,6 +57,10 @@ pub(super) struct Args {
     /// Change nothing: show the plan, as `lab plan` does, or ask the API server for every change that is known
     #[arg(long, value_name = "WHERE", value_enum)]
     dry_run: Option<DryRun>,
+
+    /// Address of the Prometheus that answers questions to it, instead of the platform's own
+    #[arg(long, value_name = "URL", value_parser = parse_base_url)]
+    prometheus_url: Option<String>,
 
     /// Print every event as a line of JSON while the run goes on, and its outcome as the last line
     #[arg(long)]
@@ -168,6 +173,7 @@ async fn one(
         cancel: cancel.clone(),
         release: None,
         presented: args.step,
+        prometheus: args.prometheus_url.clone(),
     };
     let work = kubsets_engine::run(plan, setting, |events| ClusterStage::new(world, events));
     // A presenter answers on standard input, which the picture would take for its keys.
