@@ -34,7 +34,7 @@ pub use kubsets_lab::Checked;
 pub use kubsets_lab::operation::{CanarySpec, JudgeSettings, LoadSettings, OnInconclusive, WatchdogPolicy};
 pub use kubsets_lab::units::{Percent, Span, UnitError};
 pub use kubsets_undo::{Comparison, Phase, RunId, RunIdError, StateDir, StateError, Undone};
-pub use manage::{Aborted, ManageError, RunningCanary, Status, abort, status, undo};
+pub use manage::{Aborted, ManageError, RunningCanary, Status, abort, status, status_everywhere, undo};
 pub use objects::PROBE_HEADER;
 pub use outcome::{
     Outcome, RunVerdict, ShareReport, StepEvidence, StepReport, SwitchReport, Totals, UndoReport,
