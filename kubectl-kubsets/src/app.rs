@@ -10,6 +10,9 @@ use crate::ui::Printer;
 /// Namespace of the demo stack.
 pub(crate) const STACK_NAMESPACE: &str = "kubsets-demo";
 
+/// What the first line of a command says where every namespace is at stake.
+pub(crate) const EVERY_NAMESPACE: &str = "(all)";
+
 /// The surroundings of one command.
 #[derive(Clone, Debug)]
 pub(crate) struct App {

@@ -5,6 +5,7 @@ pub(crate) mod cluster;
 pub(crate) mod completion;
 pub(crate) mod doctor;
 pub(crate) mod down;
+pub(crate) mod dry_run;
 pub(crate) mod images;
 pub(crate) mod internal;
 pub(crate) mod lab;
@@ -53,6 +54,7 @@ fn refuse(global: &GlobalArgs, path: &[String]) -> Result<(), Failure> {
     let wanted = [
         (global.namespace.is_some(), "-n", Trait::Namespaced),
         (!global.allow_namespace.is_empty(), "--allow-namespace", Trait::Namespaced),
+        (global.all_namespaces, "-A", Trait::Everywhere),
         (global.exit_zero, "--exit-zero", Trait::Judges),
         (global.output == Format::Name, "-o name", Trait::Lists),
     ];
@@ -129,10 +131,12 @@ mod tests {
     #[test]
     fn flags_without_a_meaning_are_refused() {
         let namespace = GlobalArgs { namespace: Some("shop".into()), ..GlobalArgs::default() };
+        let everywhere = GlobalArgs { all_namespaces: true, ..GlobalArgs::default() };
         let exit_zero = GlobalArgs { exit_zero: true, ..GlobalArgs::default() };
         let name = GlobalArgs { output: Format::Name, ..GlobalArgs::default() };
         for (global, good, bad) in [
             (namespace, ["lab run", "status"], ["up", "cluster delete"]),
+            (everywhere, ["chaos clean", "lab status"], ["status", "lab abort"]),
             (exit_zero, ["gateway run", "load"], ["status", "up"]),
             (name, ["storage list", "images list"], ["status", "version"]),
         ] {

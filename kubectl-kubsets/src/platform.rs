@@ -16,7 +16,9 @@ use crate::assets;
 
 pub(crate) use images::{ImageStore, PlatformParts};
 use install::Installer;
-pub(crate) use provision::{build_all, deploy, kubernetes_version, load_on_all, provision, withdraw};
+pub(crate) use provision::{
+    build_all, deploy, kubernetes_version, load_on_all, provision, try_out, withdraw,
+};
 use render::Renderer;
 
 /// A component as its file says it.

@@ -100,6 +100,7 @@ impl<R: Runner> Provider for Current<R> {
             context,
             nodes: Vec::new(),
             health: Health::Running,
+            hint: None,
         })
     }
 

@@ -154,6 +154,7 @@ impl<R: Runner> Provider for K3d<R> {
                 provider: ProviderKind::K3d,
                 nodes,
                 health,
+                hint: None,
             }
         });
         Ok(clusters.collect())

@@ -114,6 +114,7 @@ impl<R: Runner> Provider for Kind<R> {
                 name,
                 provider: ProviderKind::Kind,
                 health: Health::Running,
+                hint: None,
             });
         }
         Ok(list)

@@ -104,6 +104,8 @@ pub enum Health {
     Degraded(String),
     /// It is recorded and not running.
     Stopped,
+    /// Its record cannot be read, with the reason.
+    Damaged(String),
 }
 
 /// A node as the provider sees it.
@@ -134,6 +136,9 @@ pub struct ClusterInfo {
     pub nodes: Vec<NodeInfo>,
     /// How it is as a whole.
     pub health: Health,
+    /// What helps, where we know it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 /// Makes, finds, changes and removes clusters of one kind.

@@ -24,6 +24,7 @@ pub mod record;
 mod route;
 mod run;
 mod stage;
+mod trial;
 
 pub use driver::{Side, TrafficDriver};
 pub use endpoint::Endpoint;
@@ -33,7 +34,7 @@ pub use kubsets_lab::Checked;
 pub use kubsets_lab::operation::{CanarySpec, JudgeSettings, LoadSettings, OnInconclusive, WatchdogPolicy};
 pub use kubsets_lab::units::{Percent, Span, UnitError};
 pub use kubsets_undo::{Comparison, Phase, RunId, RunIdError, StateDir, StateError, Undone};
-pub use manage::{Aborted, ManageError, RunningCanary, Status, abort, status, undo};
+pub use manage::{Aborted, ManageError, RunningCanary, Status, abort, status, status_everywhere, undo};
 pub use objects::PROBE_HEADER;
 pub use outcome::{
     Outcome, RunVerdict, ShareReport, StepEvidence, StepReport, SwitchReport, Totals, UndoReport,
@@ -45,3 +46,4 @@ pub use plan::{
 pub use route::RouteError;
 pub use run::run;
 pub use stage::StageError;
+pub use trial::try_out;

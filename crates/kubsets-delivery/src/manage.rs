@@ -32,6 +32,8 @@ pub struct RunningCanary {
     pub run: String,
     /// Its lab.
     pub lab: Option<String>,
+    /// Its namespace.
+    pub namespace: String,
     /// Its Deployment.
     pub deployment: String,
     /// How far it has come.
@@ -52,7 +54,7 @@ pub struct RunningCanary {
     pub replicas: u64,
 }
 
-/// What is going on in a namespace, and what came of the last run.
+/// What is going on in a namespace or in all of them, and what came of the last run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
@@ -60,8 +62,9 @@ pub struct Status {
     pub api_version: String,
     /// `CanaryStatus`.
     pub kind: String,
-    /// Namespace.
-    pub namespace: String,
+    /// Namespace; `None` where all are looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
     /// Canaries in the cluster now.
     pub running: Vec<RunningCanary>,
     /// Outcome of the last run on this machine's record.
@@ -73,7 +76,31 @@ pub struct Status {
 /// # Errors
 /// [`ManageError`] when the cluster or the record cannot be read.
 pub async fn status(access: &Access, state: &StateDir) -> Result<Status, ManageError> {
-    let namespace = access.namespace().to_owned();
+    let namespace = Some(access.namespace().to_owned());
+    Ok(Status::new(namespace, running(access).await?, last(state)?))
+}
+
+/// Looks at the canaries of every namespace.
+///
+/// # Errors
+/// [`ManageError`] when the cluster or the record cannot be read.
+pub async fn status_everywhere(access: &Access, state: &StateDir) -> Result<Status, ManageError> {
+    let mut canaries = Vec::new();
+    for namespace in manage::namespaces(access).await? {
+        canaries.extend(running(&access.clone().with_namespace(&namespace)).await?);
+    }
+    Ok(Status::new(None, canaries, last(state)?))
+}
+
+impl Status {
+    fn new(namespace: Option<String>, running: Vec<RunningCanary>, last: Option<Outcome>) -> Self {
+        let (api_version, kind) = ("kubsets.dev/v1alpha1".to_owned(), "CanaryStatus".to_owned());
+        Self { api_version, kind, namespace, running, last }
+    }
+}
+
+/// The canaries of the client's namespace.
+async fn running(access: &Access) -> Result<Vec<RunningCanary>, ManageError> {
     let journals = manage::journals(access, Kind::Canary).await?;
     let mut running = Vec::new();
     for lease in Lease::list(access, Some(Kind::Canary)).await? {
@@ -85,6 +112,7 @@ pub async fn status(access: &Access, state: &StateDir) -> Result<Status, ManageE
         };
         running.push(RunningCanary {
             lab: lease.lab().map(str::to_owned),
+            namespace: access.namespace().to_owned(),
             deployment: lease.subject().unwrap_or_default().to_owned(),
             phase: journal.map(|journal| journal.phase),
             started_at: journal.map(|journal| journal.started_at.clone()),
@@ -97,15 +125,17 @@ pub async fn status(access: &Access, state: &StateDir) -> Result<Status, ManageE
             replicas,
         });
     }
-    let mut last = None;
+    Ok(running)
+}
+
+/// Outcome of the last canary on record.
+fn last(state: &StateDir) -> Result<Option<Outcome>, ManageError> {
     for run in state.runs() {
-        last = outcome(state, &run)?;
-        if last.is_some() {
-            break;
+        if let Some(last) = outcome(state, &run)? {
+            return Ok(Some(last));
         }
     }
-    let (api_version, kind) = ("kubsets.dev/v1alpha1".to_owned(), "CanaryStatus".to_owned());
-    Ok(Status { api_version, kind, namespace, running, last })
+    Ok(None)
 }
 
 /// Weights and pods of a canary now.

@@ -12,6 +12,7 @@ mod pod;
 mod release;
 #[cfg(test)]
 mod scene;
+mod trial;
 mod wait;
 
 use std::collections::BTreeMap;
@@ -34,8 +35,12 @@ use crate::outcome::Comparison;
 use crate::stage::{Need, Stage, StepError};
 use load::BackgroundLoad;
 
+pub use trial::try_out;
+
 /// Namespace of the platform's Prometheus.
 const MONITORING: &str = "kubsets-monitoring";
+/// Service of the platform's Prometheus, and its port.
+const PROMETHEUS: (&str, u16) = ("prometheus", 9090);
 /// Time for requests under way before a workload that the run made is removed.
 const DRAIN: Duration = Duration::from_secs(2);
 /// Seconds that the watchdog stays beyond twice the longest run.
@@ -62,6 +67,8 @@ pub struct ClusterStage<'a> {
     /// The canary that is the whole run.
     release: Option<kubsets_delivery::Plan>,
     presented: bool,
+    /// Address of a Prometheus that the user named.
+    prometheus: Option<String>,
 }
 
 /// What a [`ClusterStage`] is made of.
@@ -84,6 +91,8 @@ pub struct World<'a> {
     pub release: Option<kubsets_delivery::Plan>,
     /// Whether somebody is asked before each step, so that the run can take longer than its plan.
     pub presented: bool,
+    /// Address of the Prometheus to ask, such as `http://127.0.0.1:9090`; `None` for the platform's own.
+    pub prometheus: Option<String>,
 }
 
 impl<'a> ClusterStage<'a> {
@@ -105,11 +114,12 @@ impl<'a> ClusterStage<'a> {
             forwards: Mutex::default(),
             release: world.release,
             presented: world.presented,
+            prometheus: world.prometheus,
         }
     }
 
     fn object(&self, target: &Target) -> ObjectRef {
-        ObjectRef::namespaced(target.group_version(), &target.kind, &self.namespace, &target.name)
+        change::reference(target, &self.namespace)
     }
 
     /// The address of a Service by a port forwarded to one of its pods, or the gateway's.
@@ -118,6 +128,15 @@ impl<'a> ClusterStage<'a> {
             None => Ok(Address { url: self.gateway.clone(), forward: None }),
             Some(service) => self.forwarded(&self.namespace, service, port.unwrap_or(80)).await,
         }
+    }
+
+    /// The address of the Prometheus that the user named, else of the platform's.
+    async fn prometheus(&self) -> Result<Address, StepError> {
+        if let Some(url) = &self.prometheus {
+            return Ok(Address { url: url.clone(), forward: None });
+        }
+        let (service, port) = PROMETHEUS;
+        self.forwarded(MONITORING, service, port).await.map_err(no_prometheus)
     }
 
     async fn forwarded(&self, namespace: &str, service: &str, port: u16) -> Result<Address, StepError> {
@@ -273,6 +292,22 @@ fn no_forward(error: &ForwardError) -> StepError {
     }
 }
 
+/// An error of the way to Prometheus, with every place tried.
+fn no_prometheus(error: StepError) -> StepError {
+    let (service, port) = PROMETHEUS;
+    let told = |why: String| {
+        format!(
+            "no Prometheus is found; tried Service {service} in namespace {MONITORING}, port {port}: {why}; \
+             `kubectl kubsets up` installs it, and --prometheus-url names another"
+        )
+    };
+    match error {
+        StepError::Passing(why) => StepError::Passing(told(why)),
+        StepError::Cluster(why) => StepError::Cluster(told(why)),
+        other => other,
+    }
+}
+
 fn permission(error: &ApiError) -> StepError {
     match error.kind {
         ApiErrorKind::Refused(_) => StepError::Invalid(with_causes(error)),
@@ -300,6 +335,29 @@ mod tests {
     fn the_watchdog_outlives_a_presenter() {
         assert_eq!(lifetime(100.0, false), 800);
         assert_eq!(lifetime(100.0, true), 800 + 24 * 3600);
+    }
+
+    #[tokio::test]
+    async fn a_prometheus_that_is_named_is_not_looked_for() {
+        let scene = Scene::new();
+        let mut stage = scene.stage().await;
+        let need = Requirement::Component(kubsets_lab::Component::Prometheus);
+        let missing = stage.check(&need).await.unwrap();
+        assert!(!missing.met && missing.detail.contains("--prometheus-url"), "{missing:?}");
+        let Err(StepError::Passing(why) | StepError::Cluster(why)) = stage.prometheus().await else {
+            panic!("there is none")
+        };
+        assert!(
+            why.contains("tried Service prometheus in namespace kubsets-monitoring, port 9090: "),
+            "{why}"
+        );
+        assert!(why.contains("--prometheus-url"), "{why}");
+        let looks = || scene.api.requests().iter().filter(|one| one.ends_with("/prometheus")).count();
+        let before = looks();
+        stage.prometheus = Some("http://127.0.0.1:1".into());
+        assert!(stage.check(&need).await.unwrap().met);
+        assert_eq!(stage.prometheus().await.unwrap().url, "http://127.0.0.1:1");
+        assert_eq!((looks(), before), (2, 2));
     }
 
     #[tokio::test]

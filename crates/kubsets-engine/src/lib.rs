@@ -10,7 +10,7 @@ mod redact;
 mod run;
 mod stage;
 
-pub use cluster_stage::{ClusterStage, World};
+pub use cluster_stage::{ClusterStage, World, try_out};
 pub use event::{LabEvent, LabEvents, LabRecord, LoadTick, When};
 pub use outcome::{Checked, Comparison, Outcome, StepReport, StepStatus, UndoReport, Verdict};
 pub use presenter::Presenter;

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tower::{BoxError, Layer, Service};
 
+use crate::dry_run::only_asking;
 use crate::error::{ApiError, During, Hint};
 use crate::guard::{Guard, GuardLayer, Refusal};
 use crate::names::nearest;
@@ -197,6 +198,13 @@ impl Access {
     #[must_use]
     pub fn with_namespace(mut self, namespace: &str) -> Self {
         namespace.clone_into(&mut self.facts.namespace);
+        self
+    }
+
+    /// The same client for `--dry-run=server`: the API server checks every change and keeps none.
+    #[must_use]
+    pub fn dry_run(mut self) -> Self {
+        self.client = only_asking(self.client, &self.facts.namespace);
         self
     }
 

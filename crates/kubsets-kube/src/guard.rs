@@ -37,6 +37,14 @@ pub enum Refusal {
         /// The namespace.
         namespace: String,
     },
+    /// The client only asks, and this cannot be asked.
+    #[error("a dry run cannot send {method} {path}")]
+    DryRun {
+        /// HTTP method of the refused request.
+        method: String,
+        /// Path of the refused request.
+        path: String,
+    },
     /// The API server did not answer within the request timeout.
     #[error("no answer from the API server within {0:?}")]
     Timeout(Duration),
@@ -110,7 +118,7 @@ impl Guard {
 }
 
 /// Whether a request changes the cluster or runs a command in it.
-fn mutates(method: &Method, path: &str, query: &str) -> bool {
+pub(crate) fn mutates(method: &Method, path: &str, query: &str) -> bool {
     let last = path.rsplit('/').next().unwrap_or_default();
     if matches!(last, "exec" | "attach") {
         return true;

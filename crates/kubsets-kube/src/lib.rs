@@ -7,6 +7,7 @@
 mod access;
 mod apply;
 mod causes;
+mod dry_run;
 mod error;
 mod exec;
 mod forward;
@@ -23,6 +24,7 @@ mod wait;
 pub use access::{Access, AccessError, AccessOptions, Facts};
 pub use apply::{Applied, Applier, ApplyOptions, Change, ParseError, parse_documents};
 pub use causes::with_causes;
+pub use dry_run::{Answer, Trial};
 pub use error::{ApiError, ApiErrorKind, During, Hint, is_conflict, is_exists, is_not_found};
 pub use exec::{ExecError, ExecOutput, exec};
 pub use forward::{Forward, ForwardError, ForwardTarget};

@@ -1,5 +1,5 @@
-//! An API server in memory for tests: it creates, patches, lists and deletes, refuses what a real one
-//! refuses, and remembers every request.
+//! An API server in memory for tests: it creates, patches, lists and deletes, keeps nothing of a dry run, refuses
+//! what a real one refuses, and remembers every request.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -51,7 +51,16 @@ impl FakeApi {
                     .headers
                     .get("content-type")
                     .is_some_and(|kind| kind == "application/apply-patch+yaml");
-                let (status, answer) = server.store().answer(&parts.method, parts.uri.path(), body, applied);
+                let asks = parts.uri.query().is_some_and(|query| query.contains("dryRun=All"));
+                let (status, answer) = {
+                    let mut store = server.store();
+                    let before = asks.then(|| (store.objects.clone(), store.changes));
+                    let answer = store.answer(&parts.method, parts.uri.path(), body, applied);
+                    if let Some(before) = before {
+                        (store.objects, store.changes) = before;
+                    }
+                    answer
+                };
                 let mut response = Response::new(Full::new(Bytes::from(answer.to_string())));
                 *response.status_mut() = status.try_into().expect("a valid status");
                 Ok::<_, kube::Error>(response)

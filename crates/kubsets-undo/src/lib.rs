@@ -26,6 +26,7 @@ mod recorder;
 mod rights;
 mod run_id;
 mod state_dir;
+mod trial;
 mod watchdog;
 mod way_back;
 
@@ -43,5 +44,6 @@ pub use progress::{Change, Progress, Silent};
 pub use recorder::Recorder;
 pub use run_id::{RunId, RunIdError};
 pub use state_dir::{StateDir, StateError};
+pub use trial::try_keeping;
 pub use watchdog::{WATCHDOG_IMAGE, WatchdogEnd, watchdog};
 pub use way_back::{Reach, WayBack, close};

@@ -2,17 +2,18 @@
 
 mod error;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use kubsets_kube::{Access, ApiError, ObjectRef};
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, sleep};
 
-use crate::claim::{JOURNAL_ROLE, Kind, ROLE_LABEL};
+use crate::claim::{JOURNAL_ROLE, Kind, LEASE_ROLE, ROLE_LABEL};
 use crate::comparison::Comparison;
 use crate::journal::{JOURNAL_FILE, Journal, Phase};
 use crate::lease::{Lease, ask_abort, release};
-use crate::object::{label, list, read};
+use crate::object::{label, list, list_everywhere, read, reference};
 use crate::progress::Silent;
 use crate::run_id::RunId;
 use crate::state_dir::StateDir;
@@ -36,6 +37,21 @@ pub async fn journals(access: &Access, kind: Kind) -> Result<Vec<Journal>, ApiEr
     journals.retain(|journal| journal.claim.kind == kind);
     journals.sort_by(|one, other| other.claim.run.cmp(&one.claim.run));
     Ok(journals)
+}
+
+/// Namespaces with something of a run, its Lease or its journal.
+///
+/// # Errors
+/// [`ApiError`] when they cannot be listed in the whole cluster.
+pub async fn namespaces(access: &Access) -> Result<BTreeSet<String>, ApiError> {
+    let mut found = BTreeSet::new();
+    for (version, kind, role) in
+        [("coordination.k8s.io/v1", "Lease", LEASE_ROLE), ("v1", "ConfigMap", JOURNAL_ROLE)]
+    {
+        let all = list_everywhere(access, version, kind, (ROLE_LABEL, role)).await?;
+        found.extend(all.iter().filter_map(|object| reference(object).namespace));
+    }
+    Ok(found)
 }
 
 /// Removes Leases of a kind of run that guard nothing: their drivers died before they changed anything.

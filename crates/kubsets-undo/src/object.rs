@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kube::api::{
-    Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, Preconditions,
+    Api, DeleteParams, DynamicObject, ListParams, ObjectList, Patch, PatchParams, PostParams, Preconditions,
 };
 use kubsets_kube::{
     Access, ApiError, ApiErrorKind, During, FIELD_MANAGER, ObjectRef, is_conflict, is_not_found, resource_of,
@@ -48,14 +48,37 @@ pub async fn list(
     let api: Api<DynamicObject> = Api::namespaced_with(access.client(), namespace, &resource);
     let found = api.list(&ListParams::default()).await;
     let found = found.during(|| format!("list {} in namespace {namespace}", resource.plural))?;
-    // Items of a list do not say what they are.
-    let complete = |object: DynamicObject| {
+    Ok(complete(found, api_version, kind))
+}
+
+/// All objects of a kind with a label, in every namespace.
+///
+/// # Errors
+/// [`ApiError`] when the kind cannot be listed in the whole cluster.
+pub async fn list_everywhere(
+    access: &Access,
+    api_version: &str,
+    kind: &str,
+    wanted: (&str, &str),
+) -> Result<Vec<Value>, ApiError> {
+    let resource = resource_of(api_version, kind);
+    let api: Api<DynamicObject> = Api::all_with(access.client(), &resource);
+    let params = ListParams::default().labels(&format!("{}={}", wanted.0, wanted.1));
+    let found = api.list(&params).await.during(|| format!("list {} in all namespaces", resource.plural))?;
+    let mut found = complete(found, api_version, kind);
+    found.retain(|object| label(object, wanted.0) == Some(wanted.1));
+    Ok(found)
+}
+
+/// The items of a list, which do not say what they are.
+fn complete(list: ObjectList<DynamicObject>, api_version: &str, kind: &str) -> Vec<Value> {
+    let said = |object: DynamicObject| {
         let mut value = serde_json::to_value(object).ok()?;
         value["apiVersion"] = api_version.into();
         value["kind"] = kind.into();
         Some(value)
     };
-    Ok(found.items.into_iter().filter_map(complete).collect())
+    list.items.into_iter().filter_map(said).collect()
 }
 
 /// An object; `None` when it does not exist.

@@ -18,6 +18,10 @@ pub(crate) struct GlobalArgs {
     #[arg(short, long, global = true, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
 
+    /// All namespaces, for commands that look for runs
+    #[arg(short = 'A', long, global = true, conflicts_with = "namespace")]
+    pub(crate) all_namespaces: bool,
+
     /// Context of the kubeconfig to use
     #[arg(long, global = true, value_name = "NAME", add = clap_complete::ArgValueCandidates::new(super::values::contexts))]
     pub(crate) context: Option<String>,
@@ -111,6 +115,13 @@ mod tests {
             assert_eq!(cli.global.namespace.as_deref(), Some("x"));
             assert_eq!(cli.global.output, Format::Json);
         }
+    }
+
+    #[test]
+    fn one_namespace_and_all_exclude_each_other() {
+        assert!(parse(&["lab", "status", "-A"]).expect("parses").global.all_namespaces);
+        assert!(parse(&["-A", "lab", "status"]).expect("parses").global.all_namespaces);
+        assert!(parse(&["lab", "status", "-A", "-n", "x"]).is_err());
     }
 
     #[test]

@@ -7,13 +7,15 @@ pub(crate) enum Trait {
     Changes,
     /// Works in one namespace: `-n` chooses it.
     Namespaced,
+    /// Works in every namespace where it is told to: `-A` tells it.
+    Everywhere,
     /// Ends with a verdict: `--exit-zero` keeps that out of the exit code.
     Judges,
     /// Lists what has names: `-o name` prints these.
     Lists,
 }
 
-use Trait::{Changes, Judges, Lists, Namespaced};
+use Trait::{Changes, Everywhere, Judges, Lists, Namespaced};
 
 /// Every command but the hidden ones. `load` changes a cluster only with `--in-cluster`, which it refuses itself.
 const COMMANDS: &[(&[&str], &[Trait])] = &[
@@ -25,25 +27,25 @@ const COMMANDS: &[(&[&str], &[Trait])] = &[
     (&["canary", "show"], &[]),
     (&["canary", "plan"], &[Namespaced]),
     (&["canary", "run"], &[Changes, Namespaced, Judges]),
-    (&["canary", "status"], &[Namespaced]),
+    (&["canary", "status"], &[Namespaced, Everywhere]),
     (&["canary", "abort"], &[Changes, Namespaced]),
     (&["canary", "undo"], &[Changes, Namespaced]),
-    (&["canary", "clean"], &[Changes, Namespaced]),
+    (&["canary", "clean"], &[Changes, Namespaced, Everywhere]),
     (&["canary", "replay"], &[]),
-    (&["canary", "report"], &[]),
+    (&["canary", "report"], &[Lists]),
     (&["canary", "simulate"], &[]),
     (&["lab", "list"], &[Lists]),
     (&["lab", "show"], &[]),
     (&["lab", "plan"], &[]),
     (&["lab", "run"], &[Changes, Namespaced, Judges]),
-    (&["lab", "status"], &[Namespaced]),
+    (&["lab", "status"], &[Namespaced, Everywhere]),
     (&["lab", "abort"], &[Changes, Namespaced]),
-    (&["lab", "clean"], &[Changes, Namespaced]),
+    (&["lab", "clean"], &[Changes, Namespaced, Everywhere]),
     (&["lab", "replay"], &[]),
-    (&["lab", "report"], &[]),
+    (&["lab", "report"], &[Lists]),
     (&["lab", "lint"], &[]),
     (&["lab", "new"], &[]),
-    (&["report"], &[]),
+    (&["report"], &[Lists]),
     (&["load"], &[Namespaced, Judges]),
     (&["images", "build"], &[Lists]),
     (&["images", "list"], &[Lists]),

@@ -67,6 +67,20 @@ pub(crate) fn parse_rate(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Parses the address of a server that is spoken to without TLS: `http://HOST[:PORT][/PATH]`.
+pub(crate) fn parse_base_url(text: &str) -> Result<String, String> {
+    let url = text.trim().trim_end_matches('/');
+    let is_address = |uri: &http::Uri| {
+        uri.scheme_str() == Some("http")
+            && uri.query().is_none()
+            && uri.host().is_some_and(|host| !host.is_empty())
+    };
+    match url.parse::<http::Uri>() {
+        Ok(uri) if is_address(&uri) => Ok(url.to_owned()),
+        _ => Err("expected an address such as http://127.0.0.1:9090, without TLS".to_owned()),
+    }
+}
+
 /// Contexts of the kubeconfig, for completion.
 pub(crate) fn contexts() -> Vec<CompletionCandidate> {
     let Ok(config) = kube::config::Kubeconfig::read() else { return Vec::new() };
@@ -114,6 +128,17 @@ mod tests {
         assert_eq!(parse_weight("25%"), Ok(25));
         for text in ["0", "101", "2.5", "", "300"] {
             assert!(parse_weight(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_servers_are_plain_http() {
+        assert_eq!(parse_base_url("http://127.0.0.1:9090/").as_deref(), Ok("http://127.0.0.1:9090"));
+        assert_eq!(parse_base_url("http://host/prometheus").as_deref(), Ok("http://host/prometheus"));
+        for text in
+            ["", "127.0.0.1:9090", "https://host", "http://", "http://host/?q=1", "ftp://host", "http://a b"]
+        {
+            assert!(parse_base_url(text).is_err(), "{text}");
         }
     }
 

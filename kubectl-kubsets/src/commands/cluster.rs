@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use kubsets_cluster::native::DEFAULT_ROOT;
 use kubsets_cluster::{ClusterInfo, ClusterName, ClusterSpec, Health, ProviderKind, Role};
 use serde::Serialize;
 
 use crate::app::App;
-use crate::ui::{Cell, ExitCode, Failure, Risk, Style, Table, Tone};
+use crate::ui::{Cell, ExitCode, Failure, Format, Risk, Style, Table, Tone};
 
 pub(crate) use providers::{Choice, Clusters, Progress};
 
@@ -34,6 +35,21 @@ pub(crate) struct Which {
     pub(crate) provider: Choice,
 }
 
+/// The answer to a question that asks for a name.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct Confirmed {
+    /// Agree beforehand, by the name that the question asks for; another name changes nothing
+    #[arg(long, value_name = "NAME")]
+    confirm: Option<String>,
+}
+
+impl Confirmed {
+    /// The loss of what has this name for good.
+    pub(crate) fn loss_of<'a>(&'a self, name: &'a str) -> Risk<'a> {
+        Risk::Severe { name, confirmed: self.confirm.as_deref() }
+    }
+}
+
 #[derive(clap::Subcommand, Debug)]
 enum Command {
     /// Make a cluster with DNS, metrics and storage, or repair one
@@ -48,6 +64,8 @@ enum Command {
     Delete {
         #[command(flatten)]
         which: Which,
+        #[command(flatten)]
+        confirmed: Confirmed,
     },
     /// List the clusters that kubsets made
     List,
@@ -98,9 +116,10 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             show(app, &[info])?;
             app.ui.hint("`kubectl kubsets up` deploys the demo stack on it");
         }
-        Command::Delete { which } => {
+        Command::Delete { which, confirmed } => {
             clusters.announce_deleted(&which).await?;
-            app.ui.confirm(Risk::Severe(which.name.as_str()), &format!("delete cluster {}", which.name))?;
+            let risk = confirmed.loss_of(which.name.as_str());
+            app.ui.confirm(risk, &format!("delete cluster {}", which.name))?;
             clusters.delete(&which).await?;
             done(app, "ClusterDelete", &Done { cluster: &which.name, node: None, archives: &[] }, "")?;
         }
@@ -113,7 +132,7 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         }
         Command::Kubeconfig { which } => {
             let text = clusters.on(&which, |provider, name| provider.kubeconfig(name)).await?;
-            app.ui.data(&text);
+            app.ui.data(&kubeconfig(text, app.ui.format())?);
         }
         Command::AddNode { which } => {
             clusters.announce_existing(&which).await?;
@@ -181,6 +200,15 @@ fn cluster_name(text: &str) -> Result<ClusterName, String> {
     text.parse().map_err(|e: kubsets_cluster::Error| e.to_string())
 }
 
+/// A kubeconfig in the form asked for; its own is YAML.
+fn kubeconfig(text: String, format: Format) -> anyhow::Result<String> {
+    if format != Format::Json {
+        return Ok(text);
+    }
+    let config: serde_json::Value = serde_saphyr::from_str(&text).context("cannot read the kubeconfig")?;
+    Ok(format!("{config:#}\n"))
+}
+
 /// Prints clusters with their nodes.
 fn show(app: &App, list: &[ClusterInfo]) -> anyhow::Result<()> {
     app.ui.emit_list(
@@ -216,7 +244,11 @@ fn show(app: &App, list: &[ClusterInfo]) -> anyhow::Result<()> {
             }
             table.render(style)
         },
-    )
+    )?;
+    for hint in list.iter().filter_map(|cluster| cluster.hint.as_ref()) {
+        app.ui.hint(hint);
+    }
+    Ok(())
 }
 
 fn state(_: Style, health: &Health) -> Cell {
@@ -224,6 +256,7 @@ fn state(_: Style, health: &Health) -> Cell {
         Health::Running => Cell::new(Tone::Good, "running"),
         Health::Stopped => Cell::new(Tone::Bad, "stopped"),
         Health::Degraded(reason) => Cell::new(Tone::Warn, format!("degraded: {reason}")),
+        Health::Damaged(reason) => Cell::new(Tone::Bad, format!("damaged: {reason}")),
     }
 }
 

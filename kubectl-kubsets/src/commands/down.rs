@@ -3,16 +3,19 @@
 use kubsets_cluster::{ClusterName, ProviderKind};
 use serde::Serialize;
 
-use super::cluster::{Clusters, Which};
+use super::cluster::{Clusters, Confirmed, Which};
 use crate::app::{App, STACK_NAMESPACE};
 use crate::platform;
-use crate::ui::{ExitCode, Risk};
+use crate::ui::ExitCode;
 
 /// Arguments of `down`.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     #[command(flatten)]
     which: Which,
+
+    #[command(flatten)]
+    confirmed: Confirmed,
 }
 
 /// What was removed.
@@ -36,14 +39,16 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let name = &args.which.name;
     let down = if clusters.named(&args.which)? == Some(ProviderKind::Current) {
         clusters.announce(ProviderKind::Current, name, STACK_NAMESPACE).await?;
-        app.ui
-            .confirm(Risk::Moderate, "remove the demo stack and all that came with it from this cluster")?;
+        let context = app.access().await?.facts().context.clone();
+        let question = format!("remove the demo stack and all that came with it from context {context}");
+        app.ui.confirm(args.confirmed.loss_of(&context), &question)?;
         let objects = platform::withdraw(app, None).await?;
         app.ui.message(format!("{objects} objects removed; the cluster stays"));
         Down { cluster: None, objects: Some(objects) }
     } else {
         clusters.announce_deleted(&args.which).await?;
-        app.ui.confirm(Risk::Moderate, &format!("remove cluster {name} with everything in it"))?;
+        let question = format!("remove cluster {name} with everything in it");
+        app.ui.confirm(args.confirmed.loss_of(name.as_str()), &question)?;
         clusters.delete(&args.which).await?;
         app.ui.message(format!("Nothing of cluster {name} is left"));
         Down { cluster: Some(name), objects: None }

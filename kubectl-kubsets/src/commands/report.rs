@@ -47,6 +47,11 @@ pub(crate) fn run(app: &App, args: &Args, scope: Scope<'_>) -> anyhow::Result<Ex
     if args.list {
         return list::run(app, &state, scope);
     }
+    if app.ui.format() == Format::Name {
+        return Err(Failure::usage("-o name has no meaning for the report of one run")
+            .with_hint("--list prints the names of the runs on record")
+            .into());
+    }
     let document = if let [a, b] = args.compare.as_slice() {
         let (a, b) = (report::story(&folder(&state, a)?)?, report::story(&folder(&state, b)?)?);
         Document::ReportComparison(Box::new(Comparison::new(a, b)))

@@ -7,6 +7,7 @@ use kubsets_cluster::ProviderKind;
 use serde::Serialize;
 
 use super::cluster::{Clusters, Which};
+use super::dry_run::{self, DryRun};
 use super::images::Registry;
 use crate::app::{App, STACK_NAMESPACE};
 use crate::http::Http;
@@ -36,6 +37,10 @@ pub(crate) struct Args {
     /// With --provider current: registry that the nodes take our images from, see `images push --to`
     #[arg(long, value_name = "HOST[:PORT][/PREFIX]")]
     registry: Option<Registry>,
+
+    /// With --provider current: change nothing, ask the API server for everything that would be applied
+    #[arg(long, value_name = "WHERE", value_enum)]
+    dry_run: Option<DryRun>,
 }
 
 /// A cluster with the stack on it.
@@ -66,7 +71,14 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             .with_hint("add --provider current, or --context NAME")
             .into());
     }
+    if let Some(whom) = args.dry_run {
+        refuse(whom, kind)?;
+    }
     clusters.announce(kind, &args.which.name, STACK_NAMESPACE).await?;
+    if args.dry_run.is_some() {
+        let registry = args.registry.map(|registry| registry.base());
+        return dry_run::show(app, &platform::try_out(app, &args.overlay, registry).await?);
+    }
     if kind == ProviderKind::Current {
         app.ui.confirm(Risk::Moderate, "install the demo stack into this cluster")?;
     } else {
@@ -98,6 +110,19 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::Success)
 }
 
+/// Refuses a dry run that nobody could answer.
+fn refuse(whom: DryRun, kind: ProviderKind) -> Result<(), Failure> {
+    match (whom, kind) {
+        (DryRun::Server, ProviderKind::Current) => Ok(()),
+        (DryRun::Server, kind) => Err(Failure::usage(format!(
+            "there is no API server to ask: provider {kind} would make the cluster"
+        ))
+        .with_hint("add --provider current, or --context NAME")),
+        (DryRun::Client, _) => Err(Failure::usage("`up` has no plan to show without a cluster")
+            .with_hint("--dry-run=server asks a cluster that is there")),
+    }
+}
+
 /// Waits until the demo app answers at its address: after a reboot the API server still tells how pods were before it.
 async fn wait_for_an_answer(app: &App, url: &str) -> anyhow::Result<()> {
     let step = app.ui.step("Waiting for the demo app to answer");
@@ -118,4 +143,19 @@ async fn wait_for_an_answer(app: &App, url: &str) -> anyhow::Result<()> {
     }
     step.done("it does");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dry_run_needs_a_cluster_that_is_there() {
+        assert!(refuse(DryRun::Server, ProviderKind::Current).is_ok());
+        let error = refuse(DryRun::Server, ProviderKind::Native).expect_err("no server");
+        assert!(error.to_string().contains("provider native would make"), "{error}");
+        assert!(error.hints()[0].contains("--provider current"), "{error:?}");
+        let error = refuse(DryRun::Client, ProviderKind::Current).expect_err("no plan");
+        assert!(error.hints()[0].contains("--dry-run=server"), "{error:?}");
+    }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, DynamicObject};
 use kubsets_kube::{
-    Access, Applier, ApplyOptions, Condition, ObjectRef, Timeouts, is_not_found, wait_for, wait_for_rollout,
+    Access, Answer, Applier, ApplyOptions, Condition, ObjectRef, Timeouts, Trial, is_not_found, wait_for,
+    wait_for_rollout,
 };
 
 use super::journal::InstallJournal;
@@ -50,6 +51,28 @@ impl<'a> Installer<'a> {
             self.ui.message(format!("{theirs} is there already and stays as it is"));
         }
         Ok(())
+    }
+
+    /// Asks the API server for every object, and for the database's password where there is none.
+    ///
+    /// # Errors
+    /// When the server gives no answer.
+    pub(crate) async fn try_out(&self, wanted: &[(&str, &[DynamicObject])]) -> anyhow::Result<Vec<Trial>> {
+        let step = self.ui.step("Asking the API server");
+        let mut objects = Vec::new();
+        for (namespace, batch) in wanted {
+            objects.extend(batch.iter().filter_map(|object| {
+                let place = target(object, namespace);
+                let mut object = object.clone();
+                object.metadata.namespace.clone_from(&place.namespace);
+                (!self.kept.contains(&place)).then_some(object)
+            }));
+        }
+        objects.extend(self.missing_secret().await?);
+        let options = ApplyOptions { force: true, dry_run: true, namespace: None };
+        let trials = self.applier.try_all(&objects, &options).await?;
+        step.done(format!("{} objects", trials.len()));
+        Ok(trials.into_iter().map(renewed).collect())
     }
 
     /// Applies objects in order.
@@ -111,14 +134,22 @@ impl<'a> Installer<'a> {
     /// # Errors
     /// When the cluster refuses.
     pub(crate) async fn ensure_database_secret(&mut self) -> anyhow::Result<()> {
+        match self.missing_secret().await? {
+            Some(secret) => self.apply("the database's password", &[secret], STACK_NAMESPACE).await,
+            None => Ok(()),
+        }
+    }
+
+    /// A new password for the database; `None` where there is one.
+    async fn missing_secret(&self) -> anyhow::Result<Option<DynamicObject>> {
         let api: Api<Secret> = Api::namespaced(self.access.client(), STACK_NAMESPACE);
         match api.get("postgres").await {
-            Ok(_) => return Ok(()),
+            Ok(_) => return Ok(None),
             Err(error) if is_not_found(&error) => {}
             Err(error) => return Err(error.into()),
         }
         let password = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
-        let secret: DynamicObject = serde_json::from_value(serde_json::json!({
+        Ok(Some(serde_json::from_value(serde_json::json!({
             "apiVersion": "v1", "kind": "Secret",
             "metadata": {
                 "name": "postgres", "namespace": STACK_NAMESPACE,
@@ -129,8 +160,7 @@ impl<'a> Installer<'a> {
             },
             "type": "Opaque",
             "stringData": {"password": password},
-        }))?;
-        self.apply("the database's password", &[secret], STACK_NAMESPACE).await
+        }))?))
     }
 
     /// Waits until everything that the components call ready is so.
@@ -193,6 +223,17 @@ impl<'a> Installer<'a> {
         journal.forget()?;
         step.done("");
         Ok(count)
+    }
+}
+
+/// The trial of a Job that cannot be changed: an installation removes it first.
+fn renewed(trial: Trial) -> Trial {
+    match &trial.answer {
+        Answer::Refused(why) if trial.object.kind == "Job" && why.contains("immutable") => Trial {
+            answer: Answer::Unknown("after the Job of an earlier form is removed".to_owned()),
+            ..trial
+        },
+        _ => trial,
     }
 }
 

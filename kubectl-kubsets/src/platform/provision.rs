@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use kube::api::{Api, DynamicObject, ListParams};
-use kubsets_cluster::{ClusterInfo, ProviderKind};
+use kubsets_cluster::{ClusterInfo, NodeInfo, ProviderKind};
 use kubsets_kube::{
-    Access, AccessOptions, During as _, ObjectRef, recorded_registry, registry_record, resource_of,
+    Access, AccessOptions, During as _, ObjectRef, Trial, recorded_registry, registry_record, resource_of,
 };
 
 use super::journal::InstallJournal;
@@ -79,6 +79,30 @@ pub(crate) async fn deploy(
     let wanted = selection(&lacking(&access, info.provider).await?, true)?;
     let site = Site::prepare(app, clusters, info, access, registry, &wanted).await?;
     site.install(&wanted, Some(overlay)).await
+}
+
+/// Asks the API server of a cluster that is not ours for everything that [`deploy`] would apply; changes nothing.
+///
+/// # Errors
+/// What cannot be rendered, objects of others that are in the way, and what keeps the server from answering.
+pub(crate) async fn try_out(
+    app: &App,
+    overlay: &str,
+    registry: Option<String>,
+) -> anyhow::Result<Vec<Trial>> {
+    let access = connect(app, None).await?;
+    let registry = match registry {
+        None => recorded_registry(&access).await?,
+        given => given,
+    };
+    let provider = ProviderKind::Current;
+    let wanted = selection(&lacking(&access, provider).await?, true)?;
+    let (store, dns_service_ip) = (ImageStore::open(app)?, dns_address(&[]));
+    let site = Site { app, access, store, provider, dns_service_ip, registry };
+    let (rendered, stack) = site.render(&wanted, Some(overlay))?;
+    let (everything, mut installer) = (batches(&rendered, &stack), site.installer()?);
+    installer.look_around(&everything).await?;
+    installer.try_out(&everything).await
 }
 
 /// Takes away what [`deploy`] added to a cluster that stays. Returns how many objects went.
@@ -176,28 +200,41 @@ impl<'a> Site<'a> {
         if info.provider != ProviderKind::Current {
             load(app, clusters, info, &store, wanted).await?;
         }
-        let dns_service_ip = dns_address(info);
+        let dns_service_ip = dns_address(&info.nodes);
         Ok(Self { app, access, store, provider: info.provider, dns_service_ip, registry })
     }
 
-    async fn install(&self, wanted: &[Component], overlay: Option<&str>) -> anyhow::Result<()> {
-        let ui = &self.app.ui;
+    fn installer(&self) -> anyhow::Result<Installer<'_>> {
         // clusters of ours go as a whole
         let journal = if self.provider == ProviderKind::Current {
             Some(InstallJournal::open(&self.app.state_dir(), &self.access.facts().context)?)
         } else {
             None
         };
-        let mut installer = Installer::new(&self.access, ui, journal);
+        Ok(Installer::new(&self.access, &self.app.ui, journal))
+    }
+
+    /// The objects of components and, with an overlay, of the demo stack.
+    fn render(
+        &self,
+        wanted: &[Component],
+        overlay: Option<&str>,
+    ) -> anyhow::Result<(Vec<Rendered>, Vec<DynamicObject>)> {
         let renderer = Renderer::new(&self.store, self.dns_service_ip.clone(), self.registry.clone())?;
-        let rendered: Vec<Rendered> =
+        let rendered =
             wanted.iter().map(|component| renderer.component(component)).collect::<Result<_, _>>()?;
-        let stack = overlay.map(|overlay| renderer.stack(overlay)).transpose()?.unwrap_or_default();
-        let everything = rendered
-            .iter()
-            .map(|one| (one.component.spec.install.namespace.as_str(), one.objects.as_slice()))
-            .chain([(STACK_NAMESPACE, stack.as_slice())]);
-        installer.look_around(&everything.collect::<Vec<_>>()).await?;
+        let Some(overlay) = overlay else { return Ok((rendered, Vec::new())) };
+        let mut stack = renderer.stack(overlay)?;
+        if let Some(prefix) = &self.registry {
+            stack.push(serde_json::from_value(registry_record(prefix))?);
+        }
+        Ok((rendered, stack))
+    }
+
+    async fn install(&self, wanted: &[Component], overlay: Option<&str>) -> anyhow::Result<()> {
+        let mut installer = self.installer()?;
+        let (rendered, stack) = self.render(wanted, overlay)?;
+        installer.look_around(&batches(&rendered, &stack)).await?;
         for one in rendered.iter().filter(|one| !one.objects.is_empty()) {
             let component = &one.component;
             installer.apply(&component.name, &one.objects, &component.spec.install.namespace).await?;
@@ -205,17 +242,21 @@ impl<'a> Site<'a> {
         if overlay.is_none() {
             return installer.wait_ready(&rendered, READY_LIMIT).await;
         }
-        let (namespaces, mut rest): (Vec<_>, Vec<_>) =
+        let (namespaces, rest): (Vec<_>, Vec<_>) =
             stack.into_iter().partition(|o| o.types.as_ref().is_some_and(|t| t.kind == "Namespace"));
-        if let Some(prefix) = &self.registry {
-            rest.push(serde_json::from_value(registry_record(prefix))?);
-        }
         installer.apply("the stack's namespace", &namespaces, "").await?;
         installer.ensure_database_secret().await?;
         installer.apply("the demo stack", &rest, STACK_NAMESPACE).await?;
         installer.wait_ready(&rendered, READY_LIMIT).await?;
         installer.wait_gateway(READY_LIMIT).await
     }
+}
+
+/// Objects with the namespace of those that name none.
+fn batches<'a>(rendered: &'a [Rendered], stack: &'a [DynamicObject]) -> Vec<(&'a str, &'a [DynamicObject])> {
+    let components =
+        rendered.iter().map(|one| (one.component.spec.install.namespace.as_str(), one.objects.as_slice()));
+    components.chain([(STACK_NAMESPACE, stack)]).collect()
 }
 
 async fn connect(app: &App, context: Option<String>) -> anyhow::Result<Access> {
@@ -254,9 +295,8 @@ async fn load(
 
 /// The service address that native nodes were told to ask for names: the tenth of the services' network, which
 /// follows from a node's address.
-fn dns_address(info: &ClusterInfo) -> String {
-    let slot =
-        info.nodes.first().and_then(|n| n.address.split('.').nth(2)?.parse::<u8>().ok()?.checked_sub(128));
+fn dns_address(nodes: &[NodeInfo]) -> String {
+    let slot = nodes.first().and_then(|n| n.address.split('.').nth(2)?.parse::<u8>().ok()?.checked_sub(128));
     let plan = kubsets_cluster::native::address::AddressPlan::new(slot.unwrap_or(0));
     plan.map(|p| p.dns().to_string()).unwrap_or_default()
 }

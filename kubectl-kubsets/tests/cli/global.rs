@@ -30,3 +30,14 @@ fn names_alone_are_one_a_line() {
     assert!(text.lines().any(|line| line == "chaos/pod-kill"), "{text}");
     assert!(text.lines().all(|line| line.starts_with("chaos/")), "{text}");
 }
+
+#[test]
+fn every_command_that_lists_gives_names_alone() {
+    let here = Surroundings::new();
+    for list in [&["lab", "list"][..], &["canary", "list"], &["storage", "list"], &["images", "list"]] {
+        let output = here.run(&[list, &["-o", "name"]].concat());
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && !text.is_empty(), "{list:?}: {text}");
+        assert!(text.lines().all(|line| !line.contains(char::is_whitespace)), "{list:?}: {text}");
+    }
+}

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod canary;
+mod cluster;
 mod completion;
 mod global;
 mod help;

@@ -89,6 +89,10 @@ fn the_last_run_is_reported_beside_its_record() {
     let list = output(&here, &["report", "--list", "--state-dir", &state]);
     let lines: Vec<&str> = list.lines().collect();
     assert!(lines[1].starts_with(BAD) && lines[2].starts_with(GOOD), "{list}");
+    let names = output(&here, &["report", "--list", "-o", "name", "--state-dir", &state]);
+    assert_eq!(names, format!("{BAD}\n{GOOD}\n"));
+    assert_eq!(output(&here, &["canary", "report", "--list", "-o", "name", "--state-dir", &state]), names);
+    assert_eq!(output(&here, &["lab", "report", "--list", "-o", "name", "--state-dir", &state]), "");
     let file = here.home().join("two.html").to_string_lossy().into_owned();
     output(&here, &["report", "--state-dir", &state, "--compare", GOOD, BAD, "--open-path", &file]);
     assert!(std::fs::read_to_string(file).expect("is written").contains("two runs side by side"));
@@ -118,6 +122,7 @@ fn wrong_wishes_are_refused() {
         &["report", "/"],
         &["report", "--compare", &bad],
         &["report", "--list", &bad],
+        &["report", &bad, "-o", "name"],
         &["version", "--client", "-o", "html"],
         &["canary", "list", "-o", "markdown"],
     ] {

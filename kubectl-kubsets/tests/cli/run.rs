@@ -57,6 +57,7 @@ impl Surroundings {
             .env("HOME", self.home.path())
             .env("PATH", "/usr/bin:/bin")
             .env("LC_ALL", "C")
+            .env("KUBSETS_NATIVE_ROOT", self.home.path().join("clusters"))
             .env("KUBECONFIG", self.home.path().join("absent"))
             .current_dir(self.home.path());
         command

@@ -150,12 +150,8 @@ impl Native {
         if state.initialised && bootstrap::is_initialised(&control_plane) {
             let dead: Vec<&str> =
                 state.nodes.iter().filter(|n| !self.alive(&state, n)).map(|n| n.name.as_str()).collect();
-            if !dead.is_empty() {
-                events.note(&format!(
-                    "cluster `{}` exists and is half-dead ({} not running): starting it again",
-                    spec.name,
-                    dead.join(", ")
-                ));
+            if let Some(found) = found(&dead, state.nodes.len()) {
+                events.note(&format!("cluster `{}` exists and {found}: starting it again", spec.name));
             }
             if state.nodes.len() > usize::from(spec.nodes) {
                 events.note(&format!(
@@ -346,6 +342,7 @@ impl Native {
             context: state.name.context(),
             nodes,
             health,
+            hint: None,
         })
     }
 }
@@ -392,8 +389,11 @@ impl Provider for Native {
     fn list(&self) -> Result<Vec<ClusterInfo>> {
         let mut list = Vec::new();
         for name in self.layout.clusters()? {
-            if let Some(state) = self.layout.load(&name)? {
-                list.push(self.info(&state)?);
+            match self.layout.load(&name).and_then(|state| state.map(|state| self.info(&state)).transpose()) {
+                Ok(info) => list.extend(info),
+                // one that cannot be read hides no other
+                Err(why @ (Error::Format { .. } | Error::Invalid { .. })) => list.push(damaged(&name, &why)),
+                Err(error) => return Err(error),
             }
         }
         Ok(list)
@@ -436,6 +436,27 @@ impl Provider for Native {
                 .collect();
             jobs.into_iter().try_for_each(|job| job.join().expect("an import does not panic"))
         })
+    }
+}
+
+/// How a cluster was found of whose nodes some are dead; `None` where all of them run.
+fn found(dead: &[&str], nodes: usize) -> Option<String> {
+    match dead.len() {
+        0 => None,
+        count if count == nodes => Some("is stopped".into()),
+        _ => Some(format!("is half-dead ({} not running)", dead.join(", "))),
+    }
+}
+
+/// A cluster of which only the name is known.
+fn damaged(name: &ClusterName, why: &Error) -> ClusterInfo {
+    ClusterInfo {
+        name: name.to_string(),
+        provider: ProviderKind::Native,
+        context: name.context(),
+        nodes: Vec::new(),
+        health: Health::Damaged(why.to_string()),
+        hint: Some(format!("`kubectl kubsets cluster delete --name {name}` removes what is left of it")),
     }
 }
 
@@ -523,6 +544,49 @@ mod tests {
             assert!(!layout.root().exists(), "after `{left}` the root is left");
             assert!(!made.exists(), "after `{left}` a folder of the host is left");
         }
+    }
+
+    #[test]
+    fn a_damaged_record_hides_no_other_cluster() {
+        let folder = tempfile::tempdir().unwrap();
+        let (native, good) = native(folder.path());
+        let state = |name: &ClusterName, slot| ClusterState {
+            name: name.clone(),
+            slot,
+            kubernetes: "v1".into(),
+            initialised: true,
+            nodes: vec![NodeState { index: 0, name: name.node(0), joined: true }],
+        };
+        let (cut, moved) = ("unit-test-cut".parse().unwrap(), "unit-test-moved".parse().unwrap());
+        native.layout.save(&state(&good, 0)).unwrap();
+        native.layout.save(&state(&moved, u8::MAX)).unwrap();
+        fs::create_dir_all(native.layout.cluster(&cut)).unwrap();
+        fs::write(native.layout.cluster(&cut).join("cluster.json"), "{").unwrap();
+        let list = native.list().unwrap();
+        let seen: Vec<_> = list.iter().map(|info| (info.name.as_str(), &info.health)).collect();
+        assert!(
+            matches!(
+                seen.as_slice(),
+                [
+                    ("unit-test-cut", Health::Damaged(why)),
+                    ("unit-test-moved", Health::Damaged(_)),
+                    ("unit-test-only", Health::Stopped),
+                ] if why.contains("cluster.json is not readable")
+            ),
+            "{seen:?}"
+        );
+        assert!(list[0].hint.as_ref().unwrap().contains("cluster delete --name unit-test-cut"));
+        assert_eq!(list[2].hint, None);
+        assert_eq!(native.status(&cut).unwrap().name, "unit-test-cut");
+        native.delete(&cut, &|_: Event| {}).unwrap();
+        assert_eq!(native.list().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_cluster_whose_nodes_are_all_dead_is_stopped() {
+        assert_eq!(found(&[], 2), None);
+        assert_eq!(found(&["a", "b"], 2).unwrap(), "is stopped");
+        assert_eq!(found(&["b"], 2).unwrap(), "is half-dead (b not running)");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::{ClusterStage, cluster, pod, refused};
 use crate::stage::StepError;
 
 /// Annotation by which a restart changes a pod template.
-const RESTARTED: &str = "kubsets.dev/restarted-at";
+pub(super) const RESTARTED: &str = "kubsets.dev/restarted-at";
 
 impl ClusterStage<'_> {
     pub(super) async fn record(&self, entries: impl IntoIterator<Item = Entry>) -> Result<(), StepError> {
@@ -237,11 +237,14 @@ pub(super) fn is_in(plan: &Plan) -> bool {
     })
 }
 
+/// The object that a lab in this namespace means.
+pub(super) fn reference(target: &Target, namespace: &str) -> ObjectRef {
+    ObjectRef::namespaced(target.group_version(), &target.kind, namespace, &target.name)
+}
+
 /// What the undo of a plan may touch.
 pub(super) fn targets(plan: &Plan, namespace: &str) -> Vec<kubsets_undo::Target> {
-    let of = |target: &Target| {
-        ObjectRef::namespaced(target.group_version(), &target.kind, namespace, &target.name)
-    };
+    let of = |target: &Target| reference(target, namespace);
     let mut targets = Vec::new();
     for step in &plan.steps {
         match &step.operation {

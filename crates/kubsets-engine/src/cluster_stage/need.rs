@@ -23,14 +23,7 @@ impl ClusterStage<'_> {
             Requirement::StatefulSet(name) => {
                 self.need_object("apps/v1", "StatefulSet", &self.namespace, name).await
             }
-            Requirement::Component(component) => {
-                let namespace = match component {
-                    Component::EnvoyGateway => "envoy-gateway-system",
-                    Component::MetricsServer => "kube-system",
-                    Component::Prometheus => MONITORING,
-                };
-                self.need_object("apps/v1", "Deployment", namespace, component.name()).await
-            }
+            Requirement::Component(component) => self.need_component(*component).await,
             Requirement::Nodes(wanted) => self.need_nodes(*wanted).await,
             Requirement::DefaultStorageClass {} => self.need_storage().await,
         }
@@ -70,6 +63,23 @@ impl ClusterStage<'_> {
         };
         let missing = format!("{}; {fix}", seen.seen);
         Ok(answer(seen.holds, format!("{kind} {name}"), &seen.seen, &missing))
+    }
+
+    async fn need_component(&self, component: Component) -> Result<Need, StepError> {
+        let namespace = match (component, &self.prometheus) {
+            // One that the user named is taken at their word.
+            (Component::Prometheus, Some(url)) => {
+                return Ok(Need { met: true, need: "Prometheus".into(), detail: url.clone() });
+            }
+            (Component::Prometheus, None) => MONITORING,
+            (Component::EnvoyGateway, _) => "envoy-gateway-system",
+            (Component::MetricsServer, _) => "kube-system",
+        };
+        let mut need = self.need_object("apps/v1", "Deployment", namespace, component.name()).await?;
+        if component == Component::Prometheus && !need.met {
+            need.detail.push_str("; --prometheus-url names another");
+        }
+        Ok(need)
     }
 
     async fn need_nodes(&self, wanted: u32) -> Result<Need, StepError> {

@@ -7,7 +7,7 @@ use kubsets_lab::operation::{Exec, Http, Logs, Query};
 use serde_json::{Value, json};
 
 use super::http::NoAnswer;
-use super::{ClusterStage, MONITORING, cluster, pod};
+use super::{ClusterStage, cluster, pod};
 use crate::stage::StepError;
 
 /// Characters of output kept.
@@ -79,7 +79,7 @@ impl ClusterStage<'_> {
 
     /// `value` of the only sample (absent when there are several or none) and `samples`.
     pub(super) async fn query(&self, query: &Query, limit: Duration) -> Result<Value, StepError> {
-        let address = self.forwarded(MONITORING, "prometheus", 9090).await?;
+        let address = self.prometheus().await?;
         let request = Http::get(format!("/api/v1/query?query={}", encoded(&query.promql)));
         let answer = match self.http.send(&address.url, &request, limit).await {
             Ok(answer) => answer,

@@ -59,6 +59,7 @@ impl Scene {
             cancel: CancellationToken::new(),
             release: None,
             presented: false,
+            prometheus: None,
         };
         let stage = ClusterStage::new(world, LabEvents::new(sender));
         *stage.keeper.lock().await = Some(keeper);

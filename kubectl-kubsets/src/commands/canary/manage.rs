@@ -22,7 +22,11 @@ pub(super) async fn status(app: &App, watch: bool) -> anyhow::Result<ExitCode> {
     let access = app.stack_access().await?;
     let state = StateDir::at(app.state_dir());
     loop {
-        let status = kubsets_delivery::status(&access, &state).await?;
+        let status = if app.global.all_namespaces {
+            kubsets_delivery::status_everywhere(&access, &state).await?
+        } else {
+            kubsets_delivery::status(&access, &state).await?
+        };
         if !watch {
             app.ui.emit("CanaryStatus", &status, |style| describe(&status, style))?;
             return Ok(ExitCode::Success);
@@ -46,7 +50,7 @@ pub(super) async fn status(app: &App, watch: bool) -> anyhow::Result<ExitCode> {
             let message =
                 format!("the driver of run {} is gone, and nothing in the cluster undoes it", dead.run);
             return Err(Failure::new(ExitCode::CleanupIncomplete, message)
-                .with_hint(format!("kubectl kubsets canary undo {}", dead.run))
+                .with_hint(format!("kubectl kubsets canary undo {} -n {}", dead.run, dead.namespace))
                 .into());
         }
         tokio::select! {
@@ -127,12 +131,14 @@ fn compared(comparisons: &[Comparison], style: Style) -> String {
 fn describe(status: &Status, style: Style) -> String {
     let mut text = String::new();
     if status.running.is_empty() {
-        append!(text, "no canary is under way in namespace {}\n", status.namespace);
+        let place =
+            status.namespace.as_ref().map_or_else(String::new, |name| format!(" in namespace {name}"));
+        append!(text, "no canary is under way{place}\n");
     }
     for canary in &status.running {
         append!(text, "{}\n", line(canary));
         if !canary.alive {
-            let command = format!("kubectl kubsets canary undo {}", canary.run);
+            let command = format!("kubectl kubsets canary undo {} -n {}", canary.run, canary.namespace);
             append!(text, "  its driver is gone: {}\n", style.paint(Tone::Hint, &command));
         }
     }
@@ -153,9 +159,10 @@ fn line(canary: &RunningCanary) -> String {
         (false, None) => "no sign of life".to_owned(),
     };
     format!(
-        "run {}{lab}: Deployment {}, weights {}, canary pods {}/{}, driver {life}, watchdog {}",
+        "run {}{lab}: Deployment {} in namespace {}, weights {}, canary pods {}/{}, driver {life}, watchdog {}",
         canary.run,
         canary.deployment,
+        canary.namespace,
         if weights.is_empty() { "as before".to_owned() } else { weights.join(" : ") },
         canary.ready,
         canary.replicas,
@@ -171,6 +178,7 @@ mod tests {
         RunningCanary {
             run: "260101-120000-ab12".into(),
             lab: None,
+            namespace: "shop".into(),
             deployment: "demo-app".into(),
             phase: None,
             started_at: None,
@@ -193,8 +201,8 @@ mod tests {
 
     #[test]
     fn a_line_names_weights_and_life() {
-        let expected = "run 260101-120000-ab12: Deployment demo-app, weights demo-app 90 : demo-app-canary 10, \
-                        canary pods 1/1, driver no sign of life for 30 s, watchdog not armed";
+        let expected = "run 260101-120000-ab12: Deployment demo-app in namespace shop, \
+                        weights demo-app 90 : demo-app-canary 10, canary pods 1/1, driver no sign of life for 30 s, watchdog not armed";
         assert_eq!(line(&canary(false, 30.0, false)), expected);
     }
 }

@@ -10,6 +10,7 @@ use super::outcome;
 use super::plan;
 use super::release::Release;
 use crate::app::App;
+use crate::commands::dry_run::{self, DryRun};
 use crate::commands::lab::follow::{self, Reading};
 use crate::commands::lab::watch::watch;
 use crate::report;
@@ -27,9 +28,9 @@ pub(super) struct Args {
     #[arg(long)]
     plain: bool,
 
-    /// Show the plan and stop, as `canary plan` does; the cluster is read
-    #[arg(long, value_name = "WHERE", value_parser = ["client"])]
-    dry_run: Option<String>,
+    /// Change nothing: show the plan, as `canary plan` does, or ask the API server for every change of it
+    #[arg(long, value_name = "WHERE", value_enum)]
+    dry_run: Option<DryRun>,
 
     #[command(flatten)]
     reading: Reading,
@@ -41,11 +42,14 @@ pub(super) struct Args {
 /// When the release is refused before anything changed.
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     args.reading.check(app.ui.format())?;
-    if args.dry_run.is_some() {
+    if args.dry_run == Some(DryRun::Client) {
         return plan::run(app, &args.release).await;
     }
     let (access, plan, _entrance) = plan::make(app, &args.release).await?;
     announce(app, &access, &plan);
+    if args.dry_run == Some(DryRun::Server) {
+        return dry_run::show(app, &kubsets_delivery::try_out(&access, &plan).await?);
+    }
     let question = format!("release a new version of {} on this cluster", plan.spec.deployment);
     app.ui.confirm(Risk::Moderate, &question)?;
 
@@ -73,6 +77,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         cancel: cancel.clone(),
         release: Some(plan.clone()),
         presented: false,
+        prometheus: None,
     };
     let work = Box::pin(kubsets_engine::run(&lab, setting, |events| ClusterStage::new(world, events)));
     let live = !args.plain && app.ui.has_screen() && app.ui.format() == Format::Table && !app.ui.is_quiet();

@@ -17,12 +17,9 @@ use kubsets_cluster::{ClusterInfo, ClusterName, Event, Events, Provider, Provide
 use kubsets_kube::{Access, AccessOptions};
 
 use super::{Which, native_root, spec, usual_time};
-use crate::app::App;
+use crate::app::{App, EVERY_NAMESPACE};
 use crate::platform::{self, ImageStore, PlatformParts};
 use crate::ui::{ExitCode, Failure, Printer, Step};
-
-/// What the first line of a command says where a whole cluster is at stake.
-const EVERY_NAMESPACE: &str = "(all)";
 
 /// The provider that a person asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -376,6 +373,7 @@ mod tests {
             context: "kubsets".into(),
             nodes: Vec::new(),
             health: Health::Running,
+            hint: None,
         };
         let owner = Some(&native);
         assert_eq!(resolve(Choice::Auto, None, owner), Some(ProviderKind::Native));

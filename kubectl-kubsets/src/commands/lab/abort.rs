@@ -96,6 +96,7 @@ mod tests {
         Left {
             run: id(run),
             kind,
+            namespace: "shop".into(),
             within: within.map(id),
             lab: "demo/x".into(),
             started_at: String::new(),

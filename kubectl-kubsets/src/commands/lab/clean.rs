@@ -4,8 +4,8 @@ use kubsets_delivery::ManageError;
 use kubsets_kube::{Access, Hint as _};
 use kubsets_undo::{Comparison, Kind, RunId, StateDir, Undone};
 
-use super::left::left;
-use crate::app::App;
+use super::left::{left, places};
+use crate::app::{App, EVERY_NAMESPACE};
 use crate::ui::{Cell, ExitCode, Risk, Style, Table, Tone};
 
 /// Arguments of `lab clean`.
@@ -22,12 +22,17 @@ pub(crate) struct Args {
 /// When there is no cluster, or it refuses.
 pub(crate) async fn run(app: &App, family: Option<&str>, args: &Args) -> anyhow::Result<ExitCode> {
     let access = app.stack_access().await?;
-    app.ui.message(access.facts().to_string());
+    let everywhere = app.global.all_namespaces;
+    let announced = if everywhere { access.clone().with_namespace(EVERY_NAMESPACE) } else { access.clone() };
+    app.ui.message(announced.facts().to_string());
     let state = StateDir::at(app.state_dir());
-    let mut left = left(&access, &state, family).await?;
-    left.retain(|one| args.run.as_ref().is_none_or(|wanted| one.is_of(wanted)));
-    let swept = sweep(app, &access).await?;
-    if left.is_empty() {
+    let (mut found, mut swept) = (Vec::new(), Vec::new());
+    for place in places(everywhere, &access, &state).await? {
+        found.extend(left(&place, &state, family).await?);
+        swept.extend(sweep(app, &place).await?);
+    }
+    found.retain(|one| args.run.as_ref().is_none_or(|wanted| one.is_of(wanted)));
+    if found.is_empty() {
         if let Some(run) = args.run.as_ref().filter(|run| !swept.iter().any(|one| one == run.as_str())) {
             app.ui.message(format!("nothing is left of run {run}"));
         } else if swept.is_empty() {
@@ -35,9 +40,9 @@ pub(crate) async fn run(app: &App, family: Option<&str>, args: &Args) -> anyhow:
         }
         return Ok(ExitCode::Success);
     }
-    app.ui.confirm(Risk::Moderate, &format!("undo what is left of {} runs", left.len()))?;
+    app.ui.confirm(Risk::Moderate, &format!("undo what is left of {} runs", found.len()))?;
     let mut undone = Vec::new();
-    for one in &left {
+    for one in &found {
         let step = app.ui.step(format!("Undoing run {} of {}", one.run, one.lab));
         match one.undo(&access, &state).await {
             Ok(done) => undone.push(done),

@@ -25,6 +25,7 @@ const SILENCE: Duration = Duration::from_secs(LEASE_SECONDS + 6);
 pub(super) struct Left {
     pub(super) run: RunId,
     pub(super) kind: Kind,
+    pub(super) namespace: String,
     /// Run of the lab that this canary is a step of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) within: Option<RunId>,
@@ -44,6 +45,7 @@ impl Left {
         let claim = &journal.claim;
         Self {
             kind: claim.kind,
+            namespace: claim.namespace.clone(),
             within: outer.get(&claim.run).cloned(),
             lab: claim.lab.as_deref().map_or_else(|| claim.subject.clone(), slashed),
             started_at: journal.started_at.clone(),
@@ -60,6 +62,7 @@ impl Left {
         let began = lease.object().pointer("/spec/acquireTime").and_then(|time| time.as_str());
         Some(Self {
             kind: lease.kind()?,
+            namespace: lease.reference().namespace.unwrap_or_default(),
             within: outer.get(&run).cloned(),
             lab: lease.lab().map_or_else(|| lease.subject().unwrap_or_default().to_owned(), slashed),
             started_at: began.unwrap_or_default().to_owned(),
@@ -82,6 +85,7 @@ impl Left {
     /// # Errors
     /// When its driver lives, or the cluster refuses.
     pub(super) async fn undo(&self, access: &Access, state: &StateDir) -> Result<Undone, ManageError> {
+        let access = &access.clone().with_namespace(&self.namespace);
         if self.promoted
             && let Some(lab) = &self.within
         {
@@ -93,6 +97,25 @@ impl Left {
         let orphan = Orphan::adopt(access, state, Kind::Lab, Some(&self.run)).await?;
         Ok(orphan.undo(access, state, DRAIN).await?)
     }
+}
+
+/// Where to look for runs: in the client's namespace, or in every one that has a trace of a run, be it on record only.
+///
+/// # Errors
+/// When the cluster or the record cannot be read.
+pub(super) async fn places(
+    everywhere: bool,
+    access: &Access,
+    state: &StateDir,
+) -> Result<Vec<Access>, ManageError> {
+    if !everywhere {
+        return Ok(vec![access.clone()]);
+    }
+    let mut namespaces = kubsets_undo::manage::namespaces(access).await?;
+    let promoted = promoted(state, &canaries_on_record(state))?;
+    let here = promoted.into_iter().filter(|journal| journal.server == access.facts().server);
+    namespaces.extend(here.map(|journal| journal.claim.namespace));
+    Ok(namespaces.iter().map(|namespace| access.clone().with_namespace(namespace)).collect())
 }
 
 /// Everything that runs of a family, or of all, left in the client's namespace, in the order of the undo: canaries
@@ -266,6 +289,27 @@ mod tests {
         undone.phase = Phase::Undone;
         state.write(&id(INNER), JOURNAL_FILE, &undone).expect("is written");
         assert_eq!(promoted(&state, &outer).expect("is read"), []);
+    }
+
+    #[tokio::test]
+    async fn every_namespace_with_a_trace_of_a_run_is_a_place() {
+        let folder = tempfile::tempdir().expect("is made");
+        let state = StateDir::at(folder.path());
+        let api = kubsets_undo::FakeApi::default();
+        let access = api.access().with_namespace("elsewhere");
+        let names = async |everywhere| -> Vec<String> {
+            let places = places(everywhere, &access, &state).await.expect("is read");
+            places.iter().map(|place| place.namespace().to_owned()).collect()
+        };
+        assert_eq!(names(true).await, Vec::<String>::new());
+        let journal = killed(&state);
+        assert_eq!((names(true).await, names(false).await), (vec!["shop".into()], vec!["elsewhere".into()]));
+        std::fs::remove_dir_all(folder.path()).expect("is removed");
+        assert_eq!(names(true).await, Vec::<String>::new());
+        api.put("configmaps", serde_json::json!({"metadata": {"name": "of-somebody"}}));
+        assert_eq!(names(true).await, Vec::<String>::new());
+        api.put("configmaps", journal.to_config_map());
+        assert_eq!(names(true).await, ["shop"]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 
 use kubsets_engine::{ClusterStage, Outcome, Presenter, Setting, World};
+use kubsets_lab::plan::Plan;
 use kubsets_undo::{RunId, StateDir};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
@@ -12,6 +13,8 @@ use tokio_util::sync::CancellationToken;
 use super::catalog::Choice;
 use super::{catalog, farewell, follow, outcome, plan, plan_file, watch};
 use crate::app::App;
+use crate::cli::values::parse_base_url;
+use crate::commands::dry_run::{self, DryRun};
 use crate::entrance;
 use crate::report;
 use crate::signals;
@@ -51,9 +54,13 @@ pub(super) struct Args {
     #[arg(long)]
     plain: bool,
 
-    /// Show the plan and stop, as `lab plan` does; the cluster is not asked
-    #[arg(long, value_name = "WHERE", value_parser = ["client"])]
-    dry_run: Option<String>,
+    /// Change nothing: show the plan, as `lab plan` does, or ask the API server for every change that is known
+    #[arg(long, value_name = "WHERE", value_enum)]
+    dry_run: Option<DryRun>,
+
+    /// Address of the Prometheus that answers questions to it, instead of the platform's own
+    #[arg(long, value_name = "URL", value_parser = parse_base_url)]
+    prometheus_url: Option<String>,
 
     #[command(flatten)]
     reading: follow::Reading,
@@ -76,8 +83,10 @@ pub(super) async fn run(app: &App, family: Option<&str>, args: Args) -> anyhow::
             plan::make(&catalog::find(family, &Choice::new(lab, args.folder.clone()))?, &args.values)?
         }
     };
-    if args.dry_run.is_some() {
-        return plan::show(app, &plans);
+    match args.dry_run {
+        Some(DryRun::Client) => return plan::show(app, &plans),
+        Some(DryRun::Server) => return ask(app, &plans).await,
+        None => {}
     }
     if args.step && !std::io::stdin().is_terminal() {
         return Err(Failure::usage("--step waits for a key, and there is no terminal").into());
@@ -110,10 +119,27 @@ pub(super) async fn run(app: &App, family: Option<&str>, args: Args) -> anyhow::
     Ok(worst)
 }
 
+/// Asks the API server for the changes of plans that are known before a run.
+async fn ask(app: &App, plans: &[Plan]) -> anyhow::Result<ExitCode> {
+    let access = app.stack_access().await?;
+    app.ui.message(access.facts().to_string());
+    access.permit_namespace(access.namespace()).await?;
+    let mut trials = Vec::new();
+    for plan in plans {
+        trials.extend(kubsets_engine::try_out(&access, plan).await?);
+    }
+    if trials.is_empty() {
+        return Err(Failure::usage("the lab has no change that the API server could be asked for")
+            .with_hint("--dry-run=client shows its plan")
+            .into());
+    }
+    dry_run::show(app, &trials)
+}
+
 async fn one(
     app: &App,
     access: &kubsets_kube::Access,
-    plan: &kubsets_lab::plan::Plan,
+    plan: &Plan,
     gateway: &str,
     state: &StateDir,
     args: &Args,
@@ -141,6 +167,7 @@ async fn one(
         cancel: cancel.clone(),
         release: None,
         presented: args.step,
+        prometheus: args.prometheus_url.clone(),
     };
     let work = kubsets_engine::run(plan, setting, |events| ClusterStage::new(world, events));
     // A presenter answers on standard input, which the picture would take for its keys.

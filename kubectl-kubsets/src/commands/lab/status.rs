@@ -4,7 +4,7 @@ use kubsets_engine::{OUTCOME_FILE, Outcome};
 use kubsets_undo::StateDir;
 use serde::Serialize;
 
-use super::left::{Left, left};
+use super::left::{Left, left, places};
 use super::outcome;
 use crate::app::App;
 use crate::ui::{ExitCode, Style, Table};
@@ -24,9 +24,14 @@ struct Status {
 pub(super) async fn run(app: &App, family: Option<&str>) -> anyhow::Result<ExitCode> {
     let access = app.stack_access().await?;
     let state = StateDir::at(app.state_dir());
-    let runs = left(&access, &state, family).await?;
+    let everywhere = app.global.all_namespaces;
+    let mut runs = Vec::new();
+    for place in places(everywhere, &access, &state).await? {
+        runs.extend(left(&place, &state, family).await?);
+    }
     let status = Status { runs, last: last(&state, family) };
-    app.ui.emit("LabStatus", &status, |style| describe(&status, family.unwrap_or("lab"), style))?;
+    let verb = family.unwrap_or("lab");
+    app.ui.emit("LabStatus", &status, |style| describe(&status, verb, everywhere, style))?;
     Ok(ExitCode::Success)
 }
 
@@ -41,20 +46,24 @@ fn last(state: &StateDir, family: Option<&str>) -> Option<Outcome> {
     outcomes.into_iter().find(of_family)
 }
 
-fn describe(status: &Status, verb: &str, style: Style) -> String {
+fn describe(status: &Status, verb: &str, everywhere: bool, style: Style) -> String {
     let mut text = String::new();
     if status.runs.is_empty() {
         text.push_str("no run is under way\n");
     } else {
-        let mut table = Table::new(["RUN", "LAB", "DRIVER", "CHANGES"]).right([3]);
+        let mut table = Table::new(["RUN", "NAMESPACE", "LAB", "DRIVER", "CHANGES"]).right([4]);
+        let flag = if everywhere { " -A" } else { "" };
         for run in &status.runs {
             let driver = match (run.alive, run.promoted) {
                 (true, _) => "alive".to_owned(),
-                (false, false) => format!("gone: `kubectl kubsets {verb} clean` undoes it"),
-                (false, true) => format!("gone: `kubectl kubsets {verb} clean` takes its promotion back"),
+                (false, false) => format!("gone: `kubectl kubsets {verb} clean{flag}` undoes it"),
+                (false, true) => {
+                    format!("gone: `kubectl kubsets {verb} clean{flag}` takes its promotion back")
+                }
             };
             table.row([
                 run.run.to_string().into(),
+                run.namespace.clone().into(),
                 run.lab.clone().into(),
                 driver.into(),
                 run.changes.to_string().into(),

@@ -52,7 +52,7 @@ pub(super) fn run(app: &App, state: &StateDir, scope: Scope<'_>) -> anyhow::Resu
             Err(error) => app.ui.warn(format!("run {run}: {error}")),
         }
     }
-    app.ui.emit("RunList", &listed, |style| describe(&listed, style))?;
+    app.ui.emit_list("RunList", &listed, |one| one.run.to_string(), |style| describe(&listed, style))?;
     Ok(ExitCode::Success)
 }
 
