@@ -76,8 +76,7 @@ impl Workspace {
 }
 
 fn checksums(lock: &str) -> Result<BTreeMap<(String, String), String>, String> {
-    let lock: toml_edit::DocumentMut =
-        lock.parse().map_err(|error| format!("Cargo.lock: {error}"))?;
+    let lock: toml_edit::DocumentMut = lock.parse().map_err(|error| format!("Cargo.lock: {error}"))?;
     let packages = lock["package"].as_array_of_tables().ok_or("Cargo.lock has no packages")?;
     let field = |package: &toml_edit::Table, name| Some(package.get(name)?.as_str()?.to_owned());
     Ok(packages
