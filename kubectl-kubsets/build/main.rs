@@ -45,6 +45,7 @@ fn set(name: &str, value: &str) {
     tell(&format!("rustc-env={name}={value}"));
 }
 
+#[expect(clippy::print_stdout, reason = "Cargo reads what a build script prints")]
 fn tell(instruction: &str) {
     println!("cargo::{instruction}");
 }

@@ -140,7 +140,7 @@ pub(crate) fn canaries_killed(plugin: &Plugin) -> anyhow::Result<()> {
         "replacing the stable pods",
         // The new version has everything; the lab would take that back.
         "giving traffic to the new stable pods",
-        "taking back the promotion",
+        "restored Deployment demo-app",
     ] {
         killed_at(plugin, &good, place)?;
     }
