@@ -7,9 +7,9 @@ cd "$(dirname "$0")/.."
 extended=()
 [ "${1:-}" = --extended ] && extended=(--extended)
 out=${CARGO_TARGET_DIR:-target}/release
-log=$(mktemp)
+log=$(mktemp) images_log=$(mktemp)
 began=$SECONDS
-broken=() finished=false unwell=false
+broken=() finished=false unwell=false images=
 
 # Sums the numbers before a word in the closing lines of the test runners.
 total() { { grep -oE "^(test result: .*|end-to-end: .*)[0-9]+ $1" "$log" || true; } | awk '{s += $(NF-1)} END {print s + 0}'; }
@@ -22,7 +22,8 @@ closing_line() {
   $finished || [ ${#broken[@]} -gt 0 ] || broken=('a check that was cut off')
   if $finished && ! grep -qE '^end-to-end: [0-9]+ passed' "$log"; then broken+=('end to end'); fi
   if $unwell && [ "$failed" -eq 0 ]; then broken+=('a test program'); fi
-  rm -f "$log"
+  [ -z "$images" ] || kill "$images" 2>/dev/null || true
+  rm -f "$log" "$images_log"
   printf '\nAll checks took %d s\n' $((SECONDS - began))
   [ ${#broken[@]} -eq 0 ] || printf 'failed: %s\n' "${broken[@]}"
   failed=$((failed + ${#broken[@]}))
@@ -41,26 +42,32 @@ must() {
   "$@" || { broken+=("$title"); exit 1; }
 }
 
-# The example makes Cargo choose the same features of other people's crates as the tests need.
-programs() { cargo build --release --locked --workspace --bins --example lean_server; }
-
 must 'Format' cargo fmt --all --check
-must 'Build' programs
-part 'Lints'
+# the example makes Cargo choose the same features of other people's crates as the tests need
+must 'Build' cargo build --release --locked --workspace --bins --example lean_server
+# the tests leave programs of their own kind in the place of these
+programs=$out/programs
+install -d "$programs"
+install -m 0755 -t "$programs" "$out"/{kubectl-kubsets,demo-app,worker,migrator,heartbeat,node-agent,kubsets-tests}
+
+part 'Images, and meanwhile lints and tests'
+"$programs/kubectl-kubsets" --yes images build >"$images_log" 2>&1 &
+images=$!
 cargo clippy --release --locked --workspace --all-targets -- -D warnings || broken+=('lints')
+cargo test --profile bench --locked --workspace --no-run || broken+=('tests that compile')
 if cargo deny --version >/dev/null 2>&1; then
   part 'Dependencies'
   cargo deny --offline check bans licenses sources || broken+=('dependencies')
 fi
-must 'Programs and images' "$out/kubectl-kubsets" --yes images build
-host_programs=$("$out/kubectl-kubsets" internal programs)
+built_images() { wait "$images"; local status=$?; cat "$images_log"; return "$status"; }
+must 'Images' built_images
+
+host_programs=$("$programs/kubectl-kubsets" internal programs)
 # a database or a browser that is missing is a failure here, not a skipped test
 export KUBSETS_REQUIRE_POSTGRES=1 KUBSETS_REQUIRE_BROWSER=1
 export KUBSETS_HELM=$host_programs/helm KUBSETS_KUBECTL=$host_programs/kubectl
 part 'Unit and command line tests'
 cargo test --profile bench --locked --workspace --no-fail-fast 2>&1 | tee "$log" || unwell=true
-# the tests have left programs of their own kind in the same place
-must 'The programs again' programs
 part 'End to end'
-"$out/kubsets-tests" "${extended[@]}" 2>&1 | tee -a "$log" || unwell=true
+"$programs/kubsets-tests" "${extended[@]}" 2>&1 | tee -a "$log" || unwell=true
 finished=true
