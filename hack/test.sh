@@ -59,7 +59,13 @@ if cargo deny --version >/dev/null 2>&1; then
   part 'Dependencies'
   cargo deny --offline check bans licenses sources || broken+=('dependencies')
 fi
-built_images() { wait "$images"; local status=$?; cat "$images_log"; return "$status"; }
+built_images() {
+  local status=0
+  wait "$images" || status=$?
+  images=
+  cat "$images_log"
+  return "$status"
+}
 must 'Images' built_images
 
 host_programs=$("$programs/kubectl-kubsets" internal programs)
