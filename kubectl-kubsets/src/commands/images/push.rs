@@ -148,22 +148,25 @@ impl Sender {
 
     fn refused(&self, what: &str, error: OciDistributionError) -> anyhow::Error {
         let host = &self.registry.host;
-        let unauthorized = match &error {
+        let status = match &error {
             OciDistributionError::AuthenticationFailure(_)
-            | OciDistributionError::UnauthorizedError { .. } => true,
-            OciDistributionError::ServerError { code, .. } => matches!(code, 401 | 403),
-            OciDistributionError::RequestError(error) => {
-                error.status().is_some_and(|status| matches!(status.as_u16(), 401 | 403))
-            }
-            _ => false,
+            | OciDistributionError::UnauthorizedError { .. } => Some(401),
+            OciDistributionError::ServerError { code, .. } => Some(*code),
+            OciDistributionError::RequestError(error) => error.status().map(|status| status.as_u16()),
+            _ => None,
         };
-        let silent = matches!(&error, OciDistributionError::RequestError(error) if error.status().is_none());
+        let unauthorized = matches!(status, Some(401 | 403));
+        let silent = matches!(&error, OciDistributionError::RequestError(_)) && status.is_none();
         let failure = if unauthorized {
             Failure::new(ExitCode::Cluster, format!("{host} refused {what}: these credentials do not do"))
                 .with_hint("`docker login` writes them, or set KUBSETS_REGISTRY_USERNAME and KUBSETS_REGISTRY_PASSWORD")
         } else if silent {
             Failure::new(ExitCode::Cluster, format!("{host} does not answer")).with_hint(
                 "https is spoken, except on this machine; --plain-http is for registries without TLS",
+            )
+        } else if self.registry.is_loopback() && status == Some(400) {
+            Failure::new(ExitCode::Cluster, format!("{host} refused {what}")).with_hint(
+                "plain HTTP is spoken on this machine; a registry with TLS is named as its certificate names it",
             )
         } else {
             Failure::new(ExitCode::Cluster, format!("{host} refused {what}"))

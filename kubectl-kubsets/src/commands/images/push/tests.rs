@@ -23,6 +23,8 @@ enum Demand {
     Nothing,
     Basic,
     Bearer,
+    /// TLS, of somebody who speaks plain HTTP.
+    Tls,
 }
 
 #[derive(Clone)]
@@ -47,8 +49,12 @@ impl Server {
             *response.body_mut() = r#"{"token": "t1"}"#.into();
             return Ok(response);
         }
+        if self.demand == Demand::Tls {
+            *response.status_mut() = StatusCode::BAD_REQUEST;
+            return Ok(response);
+        }
         let (wanted, challenge) = match self.demand {
-            Demand::Nothing => (String::new(), String::new()),
+            Demand::Nothing | Demand::Tls => (String::new(), String::new()),
             Demand::Basic => (basic, r#"Basic realm="here""#.to_owned()),
             Demand::Bearer => (
                 "Bearer t1".to_owned(),
@@ -229,6 +235,17 @@ async fn wrong_credentials_and_strange_certificates_are_said_as_such() {
     let error = error.expect_err("is not trusted");
     assert!(error.to_string().contains("does not answer"), "{error:#}");
     assert!(server.keys().is_empty());
+}
+
+#[tokio::test]
+async fn a_registry_with_tls_on_this_machine_is_told_how_to_be_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let image = image(folder.path());
+    let (address, ..) = Server::start(Demand::Tls, false).await;
+    let sender = sender(&address, RegistryAuth::Anonymous, ClientProtocol::Http, Vec::new());
+    let error = sender.push(&image, &quiet()).await.expect_err("is refused");
+    let failure = error.downcast_ref::<Failure>().expect("has a hint");
+    assert!(failure.hints()[0].contains("as its certificate names it"), "{:?}", failure.hints());
 }
 
 #[test]
