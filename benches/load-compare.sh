@@ -210,11 +210,10 @@ memory() {
   echo "$done requests (wanted: $requests), largest resident memory $((peak / 1024)) MiB"
 }
 
-[ -x "$plugin" ] && [ -x "$server" ] || {
-  cargo build --release -p kubectl-kubsets
-  cargo build --release -p kubsets-load --example lean_server
-}
 [ $# -gt 0 ] || set -- throughput stall freeze
+if [ "$*" != build ] && ! { [ -x "$plugin" ] && [ -x "$server" ]; }; then
+  cargo build --release --locked --workspace --bin kubectl-kubsets --example lean_server
+fi
 for part in "$@"; do
   case $part in
     build | throughput | stall | freeze | memory) "$part" ;;
