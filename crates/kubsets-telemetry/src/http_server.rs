@@ -245,6 +245,8 @@ mod tests {
         let (subscriber, _) =
             crate::telemetry::subscriber(&Identity::local("demo-app"), "debug", &provider, sink.clone())
                 .unwrap();
+        // Of a single subscriber, tracing asks only the thread that comes to a span first: it may be another test's.
+        let _second = tracing::Dispatch::new(tracing_subscriber::registry());
         let _guard = tracing::subscriber::set_default(subscriber);
         let (router, metrics, _) = app();
         let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
