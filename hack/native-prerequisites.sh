@@ -56,6 +56,7 @@ fi
 if $tests && ! has chromium && ! has google-chrome; then
   add chromium "tests of the reports in a real browser"
 fi
+if $tests; then tool rsync rsync "keeps the copy of the sources that .ci/run tests"; fi
 
 if [ ${#missing[@]} -eq 0 ]; then
   say "nothing is missing"
