@@ -38,6 +38,10 @@ impl Host {
         for folder in ["/etc", "/var/lib", "/var/log", "/run", "/usr/libexec", "/opt", "/etc/cni"] {
             entries(&mut traces, Path::new(folder));
         }
+        if let Some(home) = std::env::var_os("HOME") {
+            entries(&mut traces, &Path::new(&home).join(".kube"));
+            entries(&mut traces, &Path::new(&home).join(".kube/cache/discovery"));
+        }
         for setting in [
             "vm/overcommit_memory",
             "vm/panic_on_oom",

@@ -98,9 +98,19 @@ impl Plugin {
         self.command(args).stdout(Stdio::null()).spawn().context("cannot start the plugin")
     }
 
+    /// kubectl on the cluster; what it learns about the API stays in the tests' folder.
+    fn kubectl_command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.kubectl);
+        command
+            .args(args)
+            .env("KUBECONFIG", self.kubeconfig())
+            .env("KUBECACHEDIR", self.folder.join("kubectl-cache"));
+        command
+    }
+
     /// Runs kubectl on the cluster; the exit code must be 0.
     pub(crate) fn kubectl(&self, args: &[&str]) -> anyhow::Result<String> {
-        let output = Command::new(&self.kubectl).args(args).env("KUBECONFIG", self.kubeconfig()).output()?;
+        let output = self.kubectl_command(args).output()?;
         let errors = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "`kubectl {}`: {}", args.join(" "), errors.trim());
         Ok(String::from_utf8(output.stdout)?)
@@ -114,9 +124,9 @@ impl Plugin {
         }
         let mut path = folder.into_os_string();
         path.push(":/usr/bin:/bin");
-        let mut command = Command::new(&self.kubectl);
-        command.args(args).env("KUBECONFIG", self.kubeconfig()).env("PATH", path);
-        command.env("KUBSETS_STATE", self.folder.join("state")).output().context("cannot start kubectl")
+        let mut command = self.kubectl_command(args);
+        command.env("PATH", path).env("KUBSETS_STATE", self.folder.join("state"));
+        command.output().context("cannot start kubectl")
     }
 
     /// Starts it with its messages on a pipe.

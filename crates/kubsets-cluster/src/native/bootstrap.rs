@@ -84,12 +84,14 @@ fn discovery(layout: &Layout, state: &ClusterState) -> Result<String> {
     Ok(format!("{config:#}"))
 }
 
-/// `kubectl` on the host with the administrator's rights.
+/// `kubectl` on the host with the administrator's rights. What it learns about the API goes with the cluster.
 pub fn kubectl(layout: &Layout, state: &ClusterState) -> Invocation {
     let program = layout.programs(&state.name).join("kubectl");
     Invocation::new(program.to_string_lossy()).args([
         "--kubeconfig",
         &layout.admin_kubeconfig(&state.name).to_string_lossy(),
+        "--cache-dir",
+        &layout.kubectl_cache(&state.name).to_string_lossy(),
         "--request-timeout=5s",
     ])
 }

@@ -130,6 +130,11 @@ impl Layout {
         self.cluster(name).join("kubeconfig")
     }
 
+    /// Where our calls of `kubectl` keep what they learnt about the API, instead of in the user's `~/.kube/cache`.
+    pub fn kubectl_cache(&self, name: &ClusterName) -> PathBuf {
+        self.cluster(name).join("kubectl-cache")
+    }
+
     fn state_file(&self, name: &ClusterName) -> PathBuf {
         self.cluster(name).join("cluster.json")
     }
