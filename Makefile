@@ -22,11 +22,13 @@ build: ## Build the plugin and the services
 $(PLUGIN):
 	cargo build --release --locked -p kubectl-kubsets
 
-install: build ## Put the plugin and its completion helper into BIN_DIR
+install: build ## Put the plugin, its completion helper, and kubectl where there is none, into BIN_DIR
 	install -d $(BIN_DIR)
 	install -m 0755 $(PLUGIN) $(BIN_DIR)/kubectl-kubsets
 	ln -sf kubectl-kubsets $(BIN_DIR)/kubectl_complete-kubsets
 	@for b in demo-app worker migrator heartbeat node-agent; do install -m 0755 $(OUT)/$$b $(BIN_DIR)/$$b; done
+	@command -v kubectl >/dev/null || install -m 0755 "$$($(PLUGIN) internal programs)/kubectl" $(BIN_DIR)/kubectl
+	@case ":$$PATH:" in *":$(BIN_DIR):"*) ;; *) echo 'for this shell: export PATH="$(BIN_DIR):$$PATH"' ;; esac
 	@echo "installed: kubectl kubsets version"
 
 demo: prerequisites build ## From nothing to two verdicts: cluster, stack, a good and a bad canary

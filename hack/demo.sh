@@ -27,4 +27,4 @@ stage 'A bad release is rolled back' 1 canary run bad-errors
 printf '\n== Times\n'
 printf '   %s\n' "${times[@]}"
 printf '   %-42s %4d s\n' 'All' $(($(now) - began))
-printf '\nThe cluster stays for you. Remove it with: make down\n'
+printf '\nThe cluster stays for you. `make install` gives you `kubectl kubsets`; `make down` removes the cluster.\n'

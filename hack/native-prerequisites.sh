@@ -79,7 +79,7 @@ if [ "$(id -u)" -ne 0 ]; then
   sudo=(sudo)
 fi
 if ! $yes; then
-  [ -t 0 ] || { say "no terminal to ask on; run again with --yes" >&2; exit 1; }
+  [ -t 0 ] || { say "no terminal to ask on; run hack/native-prerequisites.sh --yes first, or make with CI=true" >&2; exit 1; }
   read -r -p "Install them with apt-get? [y/N] " answer
   [[ "$answer" =~ ^[Yy] ]] || { say "nothing was installed" >&2; exit 1; }
 fi

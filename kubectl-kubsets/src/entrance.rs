@@ -109,7 +109,7 @@ pub(crate) async fn find_gateway(ui: &Printer, access: &Access) -> anyhow::Resul
 
 fn nothing_answers(tried: &[String]) -> Failure {
     Failure::new(ExitCode::Cluster, format!("no way in to the stack; tried {}", tried.join("; ")))
-        .with_hint("`kubectl kubsets status` says what is wrong; --url names an address yourself")
+        .with_hint("`kubectl kubsets status` says what is wrong")
 }
 
 /// The gateway by every way that there is, or the places tried.

@@ -80,6 +80,7 @@ impl<R: Runner> Provider for Current<R> {
             self.runner.run(&self.kubectl().args(["get", "--raw", "/readyz", "--request-timeout=5s"]));
         match answer {
             Ok(_) => Ok(()),
+            Err(error @ Error::Start { .. }) => Err(Error::no_tool("kubectl", &error)),
             Err(error) => Err(Error::Unavailable {
                 provider: "current",
                 reason: format!("no cluster answers: {error}"),

@@ -7,6 +7,9 @@ use std::time::Duration;
 /// Result of a provider operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// What helps where the kernel refuses.
+const AS_ROOT: &str = "native clusters are root's: run it as root, for example with sudo";
+
 /// A provider operation that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -160,8 +163,18 @@ impl Error {
                     .into(),
             ),
             Self::Busy { .. } => Some("wait for it, or end that process".into()),
-            Self::Leftover { .. } => Some("run `kubectl kubsets cluster delete` once more".into()),
+            Self::Leftover { name, .. } => {
+                Some(format!("run `kubectl kubsets cluster delete --name {name}` once more"))
+            }
             Self::Format { path, .. } => Some(format!("correct or move away {}", path.display())),
+            Self::Start { program, source } if source.kind() == io::ErrorKind::NotFound => {
+                let program = program.split(' ').next().unwrap_or_default();
+                Some(format!("install {program} and put it on the PATH"))
+            }
+            Self::File { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Some(AS_ROOT.into())
+            }
+            Self::Kernel { source: nix::Error::EPERM | nix::Error::EACCES, .. } => Some(AS_ROOT.into()),
             Self::Invalid { .. }
             | Self::Command { .. }
             | Self::Start { .. }

@@ -70,10 +70,15 @@ impl Entry<'_> {
         let text = String::from_utf8_lossy(old.as_deref().unwrap_or_default()).into_owned();
         let mut config = parse(self.file, &text)?;
         let had = list(&config, "contexts").iter().any(|c| c["name"] == self.context);
+        self.strip(&mut config);
         if !had {
             write_atomically(&self.before(), text.as_bytes(), 0o600)?;
+        } else if fs::read(self.after()).ok() != old {
+            // others wrote to it since: what comes back in the end is theirs
+            let mut theirs = config.clone();
+            self.name_former(&mut theirs);
+            write_atomically(&self.before(), self.written(&theirs)?.as_bytes(), 0o600)?;
         }
-        self.strip(&mut config);
         let mut insert = |key: &str, mut item: Value| {
             item["name"] = json!(self.context);
             match config[key].as_array_mut() {
@@ -85,8 +90,7 @@ impl Entry<'_> {
         insert("users", json!({"user": admin["users"][0]["user"]}));
         insert("contexts", json!({"context": {"cluster": self.context, "user": self.context}}));
         config["current-context"] = json!(self.context);
-        let text = serde_saphyr::to_string(&config)
-            .map_err(|e| Error::Format { path: self.file.into(), reason: e.to_string() })?;
+        let text = self.written(&config)?;
         write_atomically(self.file, text.as_bytes(), 0o600)?;
         write_atomically(&self.after(), text.as_bytes(), 0o600)
     }
@@ -112,13 +116,22 @@ impl Entry<'_> {
         if !self.strip(&mut config) {
             return Ok(());
         }
+        self.name_former(&mut config);
+        write_atomically(self.file, self.written(&config)?.as_bytes(), 0o600)
+    }
+
+    /// Makes the context that was current before ours current again, where ours is.
+    fn name_former(&self, config: &mut Value) {
         if config["current-context"] == self.context {
-            let former = before.and_then(|b| parse(self.file, &String::from_utf8_lossy(&b)).ok());
-            config["current-context"] = former.map_or(json!(""), |f| f["current-context"].clone());
+            let before = fs::read_to_string(self.before()).ok();
+            let former = before.and_then(|text| parse(self.file, &text).ok());
+            config["current-context"] = former.map_or(json!(""), |former| former["current-context"].clone());
         }
-        let text = serde_saphyr::to_string(&config)
-            .map_err(|e| Error::Format { path: self.file.into(), reason: e.to_string() })?;
-        write_atomically(self.file, text.as_bytes(), 0o600)
+    }
+
+    fn written(&self, config: &Value) -> Result<String> {
+        serde_saphyr::to_string(config)
+            .map_err(|e| Error::Format { path: self.file.into(), reason: e.to_string() })
     }
 
     fn remove_file(&self) -> Result<()> {
@@ -168,6 +181,26 @@ contexts: []
         }
         let keep = folder.path().join("keep");
         check(&Entry { file: &file, context: "kubsets", keep: &keep }, &file);
+    }
+
+    #[test]
+    fn what_others_add_between_two_entries_stays() {
+        with(Some(THEIRS), |entry, file| {
+            entry.put(ADMIN).unwrap();
+            let mut config = read(file).unwrap();
+            config["contexts"]
+                .as_array_mut()
+                .unwrap()
+                .push(json!({"name": "new", "context": {"cluster": "c"}}));
+            fs::write(file, serde_saphyr::to_string(&config).unwrap()).unwrap();
+            entry.put(ADMIN).unwrap();
+            entry.take_out().unwrap();
+            let config = read(file).unwrap();
+            let names: Vec<&Value> =
+                list(&config, "contexts").iter().map(|context| &context["name"]).collect();
+            assert_eq!(names, ["work", "new"]);
+            assert_eq!(config["current-context"], "work");
+        });
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -20,6 +20,9 @@ pub(crate) const VERSION_HEADER: &str = "x-kubsets-version";
 const POD_HEADER: &str = "x-kubsets-pod";
 /// Time of one probe.
 const LIMIT: Duration = Duration::from_secs(2);
+
+/// Bytes of a body that are read.
+const LARGEST: usize = 1 << 20;
 
 /// Who answered a probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,8 +97,8 @@ impl Prober {
             Ok(Err(error)) => silence(kubsets_kube::with_causes(&error)),
             Ok(Ok(response)) => {
                 let (parts, body) = response.into_parts();
-                // The body is read so that the connection can be used again.
-                let _ = body.collect().await;
+                // Read so that the connection can be used again, but not without end.
+                let _ = timeout(LIMIT, Limited::new(body, LARGEST).collect()).await;
                 let status = parts.status.as_u16();
                 Answer {
                     status,

@@ -52,8 +52,7 @@ const PRESENTER_SECONDS: u64 = 24 * 3600;
 pub struct ClusterStage<'a> {
     access: Access,
     namespace: String,
-    /// Address of the gateway, such as `http://198.19.128.11:30080`.
-    gateway: String,
+    gateway: Result<String, String>,
     run: RunId,
     plan: &'a Plan,
     state: &'a StateDir,
@@ -75,8 +74,9 @@ pub struct ClusterStage<'a> {
 pub struct World<'a> {
     /// The cluster, in the namespace that the lab works in.
     pub access: Access,
-    /// Address of the gateway, such as `http://198.19.128.11:30080`.
-    pub gateway: String,
+    /// Address of the gateway, such as `http://198.19.128.11:30080`, or why there is none: a lab that sends
+    /// nothing through it needs none.
+    pub gateway: Result<String, String>,
     /// Name of the run.
     pub run: RunId,
     /// The plan.
@@ -122,10 +122,15 @@ impl<'a> ClusterStage<'a> {
         change::reference(target, &self.namespace)
     }
 
+    /// The address of the gateway.
+    fn gateway(&self) -> Result<String, StepError> {
+        self.gateway.clone().map_err(StepError::Unavailable)
+    }
+
     /// The address of a Service by a port forwarded to one of its pods, or the gateway's.
     async fn address(&self, service: Option<&str>, port: Option<u16>) -> Result<Address, StepError> {
         match service {
-            None => Ok(Address { url: self.gateway.clone(), forward: None }),
+            None => Ok(Address { url: self.gateway()?, forward: None }),
             Some(service) => self.forwarded(&self.namespace, service, port.unwrap_or(80)).await,
         }
     }

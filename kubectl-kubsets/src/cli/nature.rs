@@ -33,6 +33,8 @@ const COMMANDS: &[(&[&str], &[Trait])] = &[
     (&["canary", "clean"], &[Changes, Namespaced, Everywhere]),
     (&["canary", "replay"], &[]),
     (&["canary", "report"], &[Lists]),
+    (&["canary", "lint"], &[]),
+    (&["canary", "new"], &[]),
     (&["canary", "simulate"], &[]),
     (&["lab", "list"], &[Lists]),
     (&["lab", "show"], &[]),

@@ -22,12 +22,15 @@ pub(crate) struct Args {
 #[derive(clap::Subcommand, Debug)]
 enum Command {
     /// List the canary labs
-    List,
+    List(labs::Folder),
     /// Show the question, the steps and the expectations of a lab
     Show {
         /// Name of the lab
         #[arg(value_name = "LAB", add = clap_complete::ArgValueCandidates::new(catalog::candidates))]
         lab: String,
+
+        #[command(flatten)]
+        folder: labs::Folder,
     },
     /// Say exactly what a run would do, how long it takes and what it can cost; change nothing
     Plan(release::Release),
@@ -59,6 +62,10 @@ Exit codes: 0 promoted, 1 rolled back, 2 refused, 3 inconclusive or invalid, 5 c
     Replay(super::replay::Args),
     /// Show what a run did, as `report` does
     Report(super::report::Args),
+    /// Check labs without a cluster: by name, in folders, a file, or - for standard input
+    Lint(super::lab::lint::Args),
+    /// Make the folder of a new lab
+    New(super::lab::new::Args),
     /// Try a canary's verdicts thousands of times, without a cluster
     Simulate(simulate::Args),
 }
@@ -76,8 +83,10 @@ impl Args {
 /// What the command returns.
 pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
-        Command::List => labs::list(app, Some(catalog::FAMILY), &labs::Folder::default()),
-        Command::Show { lab } => labs::show(app, Some(catalog::FAMILY), &catalog::source(&lab)?),
+        Command::List(folder) => labs::list(app, Some(catalog::FAMILY), &folder),
+        Command::Show { lab, folder } => {
+            labs::show(app, Some(catalog::FAMILY), &catalog::source(&lab, &folder)?)
+        }
         Command::Plan(release) => plan::run(app, &release).await,
         Command::Run(args) => run::run(app, args).await,
         Command::Status { watch } => manage::status(app, watch).await,
@@ -86,6 +95,8 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         Command::Clean(args) => super::lab::clean::run(app, Some(catalog::FAMILY), &args).await,
         Command::Replay(args) => super::replay::run(app, super::replay::Kind::Canary, args).await,
         Command::Report(args) => super::report::run(app, &args, super::report::Scope::Canary),
+        Command::Lint(args) => super::lab::lint::run(app, Some(catalog::FAMILY), &args),
+        Command::New(args) => super::lab::new::run(app, Some(catalog::FAMILY), &args),
         Command::Simulate(args) => simulate::run(app, &args),
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::platform::ImageStore;
-use crate::ui::{Cell, ExitCode, Style, Table, Tone};
+use crate::ui::{Cell, ExitCode, Failure, Style, Table, Tone};
 
 /// Arguments of `doctor`.
 #[derive(clap::Args, Debug)]
@@ -99,6 +99,21 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     }
     app.ui.hint("fix one of the providers above, then `kubectl kubsets up`");
     Ok(ExitCode::Skipped)
+}
+
+/// Refuses a build that would end at a program that is not here, before it begins.
+///
+/// # Errors
+/// Where something is not in the cache and what builds it is missing.
+pub(super) fn builders_must_be_here(app: &App) -> anyhow::Result<()> {
+    let absent = absent_builders(ImageStore::open(app).ok().as_ref());
+    if absent.is_empty() {
+        return Ok(());
+    }
+    let message = format!("not here, and needed to build what is not in the cache: {}", absent.join(", "));
+    Err(Failure::new(ExitCode::Skipped, message)
+        .with_hint("hack/native-prerequisites.sh installs them; `kubectl kubsets doctor` says more")
+        .into())
 }
 
 /// Programs that a native cluster could not be built without and that are not here: none while all is in the cache.

@@ -6,10 +6,10 @@ pub(super) mod clean;
 mod farewell;
 pub(super) mod follow;
 mod left;
-mod lint;
-mod new;
+pub(super) mod lint;
+pub(super) mod new;
 mod outcome;
-mod plan;
+pub(super) mod plan;
 mod plan_file;
 mod run;
 mod status;
@@ -22,7 +22,7 @@ use crate::ui::ExitCode;
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    command: Command,
+    command: Verb,
 }
 
 /// Arguments of a family: the same verbs, for its labs.
@@ -56,12 +56,6 @@ Exit codes: 0 pass, 1 fail, 2 invalid lab, 3 inconclusive, 4 skipped, 5 cluster,
     Replay(super::replay::Args),
     /// Show what a run did, as `report` does
     Report(super::report::Args),
-}
-
-#[derive(clap::Subcommand, Debug)]
-enum Command {
-    #[command(flatten)]
-    Verb(Verb),
     /// Check labs without a cluster: by name, in folders, a file, or - for standard input
     Lint(lint::Args),
     /// Make the folder of a new lab
@@ -71,7 +65,7 @@ enum Command {
 impl Args {
     /// Whether the command can print a page.
     pub(crate) fn makes_pages(&self) -> bool {
-        matches!(self.command, Command::Verb(Verb::Report(_)))
+        matches!(self.command, Verb::Report(_))
     }
 }
 
@@ -87,11 +81,7 @@ impl FamilyArgs {
 /// # Errors
 /// What the command returns.
 pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
-    match args.command {
-        Command::Verb(verb) => act(app, None, verb).await,
-        Command::Lint(args) => lint::run(app, &args),
-        Command::New(args) => new::run(app, &args),
-    }
+    act(app, None, args.command).await
 }
 
 /// Runs a command of one family.
@@ -113,5 +103,7 @@ async fn act(app: &App, family: Option<&str>, verb: Verb) -> anyhow::Result<Exit
         Verb::Clean(args) => clean::run(app, family, &args).await,
         Verb::Replay(args) => super::replay::run(app, super::replay::Kind::Lab, args).await,
         Verb::Report(args) => super::report::run(app, &args, super::report::Scope::Lab(family)),
+        Verb::Lint(args) => lint::run(app, family, &args),
+        Verb::New(args) => new::run(app, family, &args),
     }
 }

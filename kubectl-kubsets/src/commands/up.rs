@@ -7,6 +7,7 @@ use kubsets_cluster::ProviderKind;
 use serde::Serialize;
 
 use super::cluster::{Clusters, Which};
+use super::doctor;
 use super::dry_run::{self, DryRun};
 use super::images::Registry;
 use crate::app::{App, STACK_NAMESPACE};
@@ -82,6 +83,7 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     if kind == ProviderKind::Current {
         app.ui.confirm(Risk::Moderate, "install the demo stack into this cluster")?;
     } else {
+        doctor::builders_must_be_here(app)?;
         platform::build_all(app).await?;
     }
     let info = clusters.create(&args.which, args.nodes).await?;

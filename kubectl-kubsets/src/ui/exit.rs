@@ -49,6 +49,21 @@ impl ExitCode {
         self as u8
     }
 
+    /// The code that tells more of two runs: what is left behind, then that it was stopped, then a verdict or an error, then
+    /// too little evidence, then what did not run.
+    pub(crate) fn worse(self, other: Self) -> Self {
+        let weight = |code| match code {
+            Self::Success => 0,
+            Self::Skipped => 1,
+            Self::Inconclusive => 2,
+            Self::Usage | Self::Cluster | Self::Timeout | Self::Host => 3,
+            Self::VerdictFailed => 4,
+            Self::Interrupted => 5,
+            Self::CleanupIncomplete => 6,
+        };
+        if weight(other) > weight(self) { other } else { self }
+    }
+
     /// Whether a verdict that is no pass gave the code, and not an error.
     pub(crate) const fn is_verdict(self) -> bool {
         matches!(self, Self::VerdictFailed | Self::Inconclusive)
@@ -95,6 +110,18 @@ mod tests {
         let numbers: Vec<u8> = ExitCode::ALL.iter().map(|code| code.number()).collect();
         assert_eq!(numbers, [0, 1, 2, 3, 4, 5, 6, 7, 8, 130]);
         assert!(ExitCode::ALL.into_iter().all(|code| ExitCode::from_number(code.number()) == code));
+    }
+
+    #[test]
+    fn the_worst_of_a_series_counts_whatever_its_place() {
+        let worst =
+            |codes: &[ExitCode]| codes.iter().fold(ExitCode::Success, |worst, code| worst.worse(*code));
+        let (fail, skipped) = (ExitCode::VerdictFailed, ExitCode::Skipped);
+        assert_eq!(worst(&[fail, skipped, ExitCode::Success]), fail);
+        assert_eq!(worst(&[skipped, fail]), fail);
+        let (incomplete, inconclusive) = (ExitCode::CleanupIncomplete, ExitCode::Inconclusive);
+        assert_eq!(worst(&[incomplete, inconclusive, ExitCode::Interrupted]), incomplete);
+        assert_eq!(worst(&[skipped, inconclusive]), inconclusive);
     }
 
     #[test]

@@ -81,6 +81,55 @@ fn a_filled_in_lab_is_in_the_catalogue() {
 }
 
 #[test]
+fn families_make_and_check_their_labs() {
+    let here = Surroundings::new();
+    let made = here.run(&["chaos", "new", "slow-disk"]);
+    assert_eq!(text(&made), "labs/chaos/slow-disk\n", "{made:?}");
+    let output = here.run(&["chaos", "lint", "--labs-dir", "labs"]);
+    assert_eq!(text(&output), "ok chaos/pod-kill\nok chaos/slow-disk\n", "{output:?}");
+    for (args, why) in [
+        (["chaos", "new", "storage/slow-disk"], "storage/slow-disk is no chaos lab"),
+        (["chaos", "lint", "backup-restore"], "there is no chaos lab `backup-restore`"),
+    ] {
+        let output = here.run(&args);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(why), "{said}");
+    }
+}
+
+#[test]
+fn canaries_of_a_folder_are_canaries() {
+    let here = Surroundings::new();
+    let (from, to) = (env!("CARGO_MANIFEST_DIR").to_owned() + "/labs/canary/bad-errors", "labs/canary/mine");
+    std::fs::create_dir_all(here.home().join(to)).expect("can be made");
+    let lab = std::fs::read_to_string(from + "/lab.yaml")
+        .expect("is there")
+        .replace("name: bad-errors", "name: mine");
+    std::fs::write(here.home().join(to).join("lab.yaml"), lab).expect("is written");
+    let listed = text(&here.run(&["canary", "list", "--labs-dir", "labs", "-o", "name"]));
+    assert!(listed.contains("mine"), "{listed}");
+    let shown = here.run(&["canary", "show", "mine", "--labs-dir", "labs"]);
+    assert_eq!(shown.status.code(), Some(0), "{shown:?}");
+}
+
+#[test]
+fn a_lab_that_lint_refuses_is_neither_planned_nor_run() {
+    let here = Surroundings::new();
+    let lab = own_lab(&here).replace("level: 1", "level: 7");
+    std::fs::write(here.home().join("labs/networking/echo/lab.yaml"), lab).expect("is written");
+    for verb in ["plan", "run"] {
+        let output = here.run(&["networking", verb, "echo", "--labs-dir", "labs"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(
+            said.contains("7 is no level from 1 to 3") && said.contains("lab lint networking/echo"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn a_plan_shows_needs_steady_state_and_changes() {
     let plan = text(&Surroundings::new().run(&["lab", "plan", "gateway/retries"]));
     for part in [

@@ -86,7 +86,7 @@ pub fn free_slot(runner: &dyn Runner, recorded: &[u8], exists: impl Fn(&str) -> 
     Err(refused.unwrap_or_else(|| Error::Unavailable {
         provider: "native",
         reason: format!("there are {SLOTS} native clusters on this host, the most that it holds"),
-        fix: "`kubectl kubsets cluster delete NAME` removes one".into(),
+        fix: "`kubectl kubsets cluster delete --name NAME` removes one".into(),
     }))
 }
 

@@ -474,7 +474,10 @@ fn install(programs: &[PathBuf], folder: &Path) -> Result<()> {
             continue;
         }
         if fs::hard_link(program, &target).is_err() {
-            fs::copy(program, &target).map_err(Error::file("copy", program))?;
+            // half a copy of one that was killed must not pass for a program
+            let part = folder.join(format!("{}.part", name.to_string_lossy()));
+            fs::copy(program, &part).map_err(Error::file("copy", program))?;
+            fs::rename(&part, &target).map_err(Error::file("rename", &part))?;
         }
     }
     Ok(())

@@ -40,7 +40,9 @@ impl ClusterStage<'_> {
     }
 
     async fn plan_canary(&self, mut spec: CanarySpec) -> Result<Plan, StepError> {
-        spec.load.url.get_or_insert_with(|| self.gateway.clone());
+        if spec.load.url.is_none() {
+            spec.load.url = Some(self.gateway()?);
+        }
         kubsets_delivery::plan(&self.access, spec)
             .await
             .map_err(|error| StepError::Unavailable(hinted(with_causes(&error), error.hint())))

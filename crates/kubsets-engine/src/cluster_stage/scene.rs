@@ -52,7 +52,7 @@ impl Scene {
         let keeper = Keeper::begin(&access, &self.state, claim, Arc::new(Silent)).await.unwrap();
         let world = World {
             access,
-            gateway: "http://gateway".into(),
+            gateway: Ok("http://gateway".into()),
             run: self.run.clone(),
             plan: &self.plan,
             state: &self.state,

@@ -1,4 +1,4 @@
-//! The canary labs inside this binary.
+//! The canary labs inside this binary and in a folder on disk.
 
 use clap_complete::CompletionCandidate;
 use kubsets_delivery::{CanarySpec, StateDir};
@@ -10,20 +10,20 @@ use crate::ui::Failure;
 /// Family of the canary labs.
 pub(crate) const FAMILY: &str = "canary";
 
-/// A canary lab, by its name with or without the family.
+/// A canary lab of the binary or of a folder, by its name with or without the family.
 ///
 /// # Errors
 /// When there is no such lab; names the nearest.
-pub(super) fn source(name: &str) -> anyhow::Result<LabSource> {
-    catalog::named(&catalog::embedded(), Some(FAMILY), name)
+pub(super) fn source(name: &str, folder: &catalog::Folder) -> anyhow::Result<LabSource> {
+    catalog::named(&catalog::all(folder)?, Some(FAMILY), name)
 }
 
-/// A lab with values for its parameters.
+/// A lab of the binary with values for its parameters.
 ///
 /// # Errors
 /// When there is no such lab or a value does not fit.
 pub(crate) fn lab(name: &str, values: &Values) -> anyhow::Result<Lab> {
-    Ok(source(name)?.parse(values)?)
+    Ok(source(name, &catalog::Folder::default())?.parse(values)?)
 }
 
 /// The canary of a lab that consists of one.

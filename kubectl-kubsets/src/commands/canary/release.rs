@@ -8,6 +8,8 @@ use kubsets_lab::Lab;
 
 use super::catalog;
 use crate::cli::values::{self, parse_assignment, parse_duration, parse_percent, parse_rate, parse_weight};
+use crate::commands::lab::catalog as labs;
+use crate::commands::lab::plan::must_be_sound;
 use crate::ui::Failure;
 
 /// A release, as given on the command line. Flags win over the lab.
@@ -16,6 +18,9 @@ pub(super) struct Release {
     /// A lab; without one, say what changes with --image or --set
     #[arg(value_name = "LAB", add = clap_complete::ArgValueCandidates::new(catalog::candidates))]
     lab: Option<String>,
+
+    #[command(flatten)]
+    folder: labs::Folder,
 
     /// Image of the new version
     #[arg(long, value_name = "REFERENCE")]
@@ -90,9 +95,12 @@ impl Release {
     /// The lab, where one was named.
     ///
     /// # Errors
-    /// When there is no such lab or a parameter does not fit.
+    /// When there is no such lab, a parameter does not fit, or `lab lint` refuses it.
     pub(super) fn lab(&self) -> anyhow::Result<Option<Lab>> {
-        self.lab.as_deref().map(|name| catalog::lab(name, &self.values())).transpose()
+        let Some(name) = &self.lab else { return Ok(None) };
+        let (source, values) = (catalog::source(name, &self.folder)?, self.values());
+        must_be_sound(&source, &values)?;
+        Ok(Some(source.parse(&values)?))
     }
 
     /// What `--set` says, by name.
@@ -111,7 +119,7 @@ impl Release {
     /// When there is no such lab or a parameter does not fit.
     pub(super) fn lab_plan(&self, plan: &kubsets_delivery::Plan) -> anyhow::Result<kubsets_lab::Plan> {
         let Some(name) = &self.lab else { return Ok(kubsets_lab::Plan::of_canary(plan.spec.clone())) };
-        let planned = kubsets_lab::Plan::new(&catalog::source(name)?, &self.values())?;
+        let planned = kubsets_lab::Plan::new(&catalog::source(name, &self.folder)?, &self.values())?;
         let planned = planned.with_canary(plan.spec.clone());
         planned.ok_or_else(|| Failure::usage(format!("{name} is no lab of one canary")).into())
     }
@@ -254,7 +262,10 @@ mod tests {
 
     /// Which expectations of a lab hold for an outcome, and what was seen.
     fn expectations(name: &str, outcome: &Value) -> Vec<(bool, String)> {
-        let plan = kubsets_lab::Plan::new(&catalog::source(name).expect("is one"), &BTreeMap::new());
+        let plan = kubsets_lab::Plan::new(
+            &catalog::source(name, &labs::Folder::default()).expect("is one"),
+            &BTreeMap::new(),
+        );
         let plan = plan.expect("is valid");
         let scope = kubsets_lab::Scope { outer: &plan.bindings(), name: "release", value: outcome };
         let check = |one: &kubsets_lab::Expectation| match one.check(&scope) {

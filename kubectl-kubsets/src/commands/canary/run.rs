@@ -70,7 +70,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let inside = access.clone().with_namespace(&plan.namespace);
     let world = World {
         access: inside.clone(),
-        gateway: plan.endpoint.url.clone(),
+        gateway: Ok(plan.endpoint.url.clone()),
         run: plan.run.clone(),
         plan: &lab,
         state: &state,

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,6 +18,7 @@ use kubsets_kube::{Access, AccessOptions};
 
 use super::{Which, native_root, spec, usual_time};
 use crate::app::{App, EVERY_NAMESPACE};
+use crate::commands::doctor;
 use crate::platform::{self, ImageStore, PlatformParts};
 use crate::ui::{ExitCode, Failure, Printer, Step};
 
@@ -246,6 +247,9 @@ impl<'a> Clusters<'a> {
     /// What the provider says.
     pub(crate) async fn create(&self, which: &Which, nodes: u8) -> anyhow::Result<ClusterInfo> {
         let kind = self.choose(which)?;
+        if kind == ProviderKind::Native {
+            doctor::builders_must_be_here(self.app)?;
+        }
         let kubernetes = platform::kubernetes_version()?;
         self.app.ui.message(format!(
             "Cluster {} by provider {kind} (usually {} when all is cached)",
@@ -323,6 +327,9 @@ impl<'a> Clusters<'a> {
         };
         let keep = native_root().join(name.as_str());
         let admin = self.provider(ProviderKind::Native)?.kubeconfig(name)?;
+        if fs::read_to_string(keep.join("kubeconfig.path")).is_ok_and(|former| Path::new(&former) != file) {
+            self.leave(name);
+        }
         // written first, so that a delete finds the file however this one ends
         fs::write(keep.join("kubeconfig.path"), file.as_os_str().as_encoded_bytes())?;
         Entry { file: &file, context: &info.context, keep: &keep }.put(&admin)?;

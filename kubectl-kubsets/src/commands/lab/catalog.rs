@@ -89,7 +89,7 @@ pub(super) fn texts(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
 ///
 /// # Errors
 /// When the folder cannot be read.
-pub(super) fn all(folder: &Folder) -> anyhow::Result<Vec<LabSource>> {
+pub(in crate::commands) fn all(folder: &Folder) -> anyhow::Result<Vec<LabSource>> {
     let mut labs = embedded();
     if let Some(folder) = &folder.labs_dir {
         let more = from_folder(folder)?;
@@ -100,7 +100,8 @@ pub(super) fn all(folder: &Folder) -> anyhow::Result<Vec<LabSource>> {
     Ok(labs)
 }
 
-fn of_family<'a>(labs: &'a [LabSource], family: Option<&str>) -> Vec<&'a LabSource> {
+/// The labs of a family, or all.
+pub(super) fn of_family<'a>(labs: &'a [LabSource], family: Option<&str>) -> Vec<&'a LabSource> {
     let belongs = |lab: &&LabSource| family.is_none_or(|family| lab.folder.split('/').next() == Some(family));
     labs.iter().filter(belongs).collect()
 }

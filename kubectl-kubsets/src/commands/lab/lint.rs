@@ -18,7 +18,7 @@ const LARGEST: u64 = 1 << 20;
 
 /// Arguments of `lab lint`.
 #[derive(clap::Args, Debug)]
-pub(super) struct Args {
+pub(in crate::commands) struct Args {
     /// A lab or a family by its name; a lab's folder, a folder of labs or of a family, a lab.yaml; or - for standard
     /// input. Without one, every lab
     #[arg(value_name = "LAB|PATH", value_hint = clap::ValueHint::AnyPath)]
@@ -53,12 +53,13 @@ impl Linted {
 ///
 /// # Errors
 /// When there is no such lab, or it cannot be read.
-pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
+pub(in crate::commands) fn run(app: &App, family: Option<&str>, args: &Args) -> anyhow::Result<ExitCode> {
     let linted: Vec<Linted> = if args.subjects.is_empty() {
-        catalog::all(&args.folder)?.iter().map(Linted::source).collect()
+        let all = catalog::all(&args.folder)?;
+        catalog::of_family(&all, family).into_iter().map(Linted::source).collect()
     } else {
-        let all: Vec<Vec<Linted>> =
-            args.subjects.iter().map(|subject| check(subject, &args.folder)).collect::<Result<_, _>>()?;
+        let check = |subject: &String| check(subject, family, &args.folder);
+        let all: Vec<Vec<Linted>> = args.subjects.iter().map(check).collect::<Result<_, _>>()?;
         all.into_iter().flatten().collect()
     };
     app.ui.emit("LabLint", &linted, |style| describe(&linted, style))?;
@@ -67,7 +68,7 @@ pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Checks what a word of the command line stands for; a path goes before a name.
-fn check(subject: &str, folder: &catalog::Folder) -> anyhow::Result<Vec<Linted>> {
+fn check(subject: &str, family: Option<&str>, folder: &catalog::Folder) -> anyhow::Result<Vec<Linted>> {
     let path = Path::new(subject);
     if subject == "-" {
         let mut text = String::new();
@@ -83,7 +84,7 @@ fn check(subject: &str, folder: &catalog::Folder) -> anyhow::Result<Vec<Linted>>
     } else if path.is_dir() {
         below(path)?
     } else {
-        by_name(subject, &catalog::all(folder)?)?
+        by_name(subject, family, &catalog::all(folder)?)?
     };
     if sources.is_empty() {
         return Err(Failure::usage(format!("there is no lab in {subject}"))
@@ -94,10 +95,16 @@ fn check(subject: &str, folder: &catalog::Folder) -> anyhow::Result<Vec<Linted>>
 }
 
 /// The labs of a family, or one lab.
-fn by_name(name: &str, labs: &[LabSource]) -> anyhow::Result<Vec<LabSource>> {
-    let family: Vec<LabSource> =
-        labs.iter().filter(|lab| lab.folder.split('/').next() == Some(name)).cloned().collect();
-    if family.is_empty() { Ok(vec![catalog::named(labs, None, name)?]) } else { Ok(family) }
+fn by_name(name: &str, family: Option<&str>, labs: &[LabSource]) -> anyhow::Result<Vec<LabSource>> {
+    let named = match family {
+        None => catalog::of_family(labs, Some(name)),
+        Some(_) => Vec::new(),
+    };
+    if named.is_empty() {
+        Ok(vec![catalog::named(labs, family, name)?])
+    } else {
+        Ok(named.into_iter().cloned().collect())
+    }
 }
 
 /// The lab that a folder is, the labs of a family's folder, or those of a folder of families.

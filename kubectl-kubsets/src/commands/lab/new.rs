@@ -10,8 +10,8 @@ use crate::ui::{ExitCode, Failure};
 
 /// Arguments of `lab new`.
 #[derive(clap::Args, Debug)]
-pub(super) struct Args {
-    /// Family and name, such as chaos/slow-disk
+pub(in crate::commands) struct Args {
+    /// Family and name, such as chaos/slow-disk; the name alone in the commands of a family
     #[arg(value_name = "FAMILY/NAME")]
     lab: String,
 
@@ -24,11 +24,12 @@ pub(super) struct Args {
 ///
 /// # Errors
 /// When the name is none, or the folder is there already or cannot be made.
-pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
-    let made = kubsets_lab::scaffold::scaffold(&args.lab).map_err(|error| {
+pub(in crate::commands) fn run(app: &App, family: Option<&str>, args: &Args) -> anyhow::Result<ExitCode> {
+    let lab = full_name(family, &args.lab)?;
+    let made = kubsets_lab::scaffold::scaffold(&lab).map_err(|error| {
         Failure::usage(error.to_string()).with_hint("for example `kubectl kubsets lab new chaos/slow-disk`")
     })?;
-    let folder = args.dir.join(&args.lab);
+    let folder = args.dir.join(&lab);
     if folder.exists() {
         return Err(Failure::usage(format!("{} is there already", folder.display())).into());
     }
@@ -44,10 +45,23 @@ pub(super) fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
     app.ui.hint(format!(
         "fill it in, then `kubectl kubsets lab lint {0}` and `kubectl kubsets lab run {1} --labs-dir {2}`",
         folder.display(),
-        args.lab,
+        lab,
         args.dir.display()
     ));
     Ok(ExitCode::Success)
+}
+
+/// The name with its family; one of another family is refused.
+fn full_name(family: Option<&str>, lab: &str) -> anyhow::Result<String> {
+    match (family, lab.split_once('/')) {
+        (Some(family), None) => Ok(format!("{family}/{lab}")),
+        (Some(family), Some((other, _))) if other != family => {
+            Err(Failure::usage(format!("{lab} is no {family} lab"))
+                .with_hint(format!("`kubectl kubsets lab new {lab}` makes a lab of any family"))
+                .into())
+        }
+        _ => Ok(lab.to_owned()),
+    }
 }
 
 /// Writes the schema that the first line of every lab leads editors to.

@@ -1,12 +1,13 @@
 //! `lab plan`: exactly what a run would do.
 
 use kubsets_lab::LabSource;
+use kubsets_lab::lint::{Finding, Severity, lint};
 use kubsets_lab::plan::{Plan, PlannedStep};
 
 use super::catalog;
 use super::plan_file::Written;
 use crate::app::App;
-use crate::ui::{ExitCode, Style, Table, Tone};
+use crate::ui::{ExitCode, Failure, Style, Table, Tone};
 
 /// Values for parameters.
 #[derive(clap::Args, Clone, Debug)]
@@ -29,11 +30,34 @@ pub(super) struct Args {
 /// The plans of a lab, one for each combination of its matrix.
 ///
 /// # Errors
-/// When the lab or a value is not valid.
+/// When the lab or a value is not valid, or `lab lint` refuses the lab with these values.
 pub(super) fn make(source: &LabSource, values: &Values) -> anyhow::Result<Vec<Plan>> {
     let given: kubsets_lab::Values = values.set.iter().cloned().collect();
     let lab = source.parse(&given)?;
-    Ok(lab.variants(&given)?.iter().map(|values| Plan::new(source, values)).collect::<Result<_, _>>()?)
+    let mut plans = Vec::new();
+    for variant in lab.variants(&given)? {
+        must_be_sound(source, &variant)?;
+        plans.push(Plan::new(source, &variant)?);
+    }
+    Ok(plans)
+}
+
+/// Refuses what `lab lint` calls an error.
+pub(in crate::commands) fn must_be_sound(
+    source: &LabSource,
+    values: &kubsets_lab::Values,
+) -> anyhow::Result<()> {
+    let findings = lint(source, values);
+    let errors: Vec<&Finding> =
+        findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
+    let Some(first) = errors.first() else { return Ok(()) };
+    let more = match errors.len() {
+        1 => String::new(),
+        count => format!(", and {} more", count - 1),
+    };
+    Err(Failure::usage(format!("{}: {first}{more}", source.folder))
+        .with_hint(format!("`kubectl kubsets lab lint {}` says all", source.folder))
+        .into())
 }
 
 /// Prints the plan; nothing is changed, no cluster is needed.

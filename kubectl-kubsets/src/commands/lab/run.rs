@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 
 use kubsets_engine::{ClusterStage, Outcome, Presenter, Setting, World};
+use kubsets_kube::ApiErrorKind;
 use kubsets_lab::plan::Plan;
 use kubsets_undo::{RunId, StateDir};
 use tokio::sync::mpsc::unbounded_channel;
@@ -93,25 +94,25 @@ pub(super) async fn run(app: &App, family: Option<&str>, args: Args) -> anyhow::
     }
     let access = app.stack_access().await?;
     app.ui.message(access.facts().to_string());
-    access.permit_namespace(access.namespace()).await?;
+    permit(&access).await?;
     for plan in &plans {
         app.ui.message(plan::sentence(plan));
     }
     let question =
         format!("run {} on this cluster", plans.first().map_or("the lab", |plan| plan.lab.as_str()));
     app.ui.confirm(Risk::Moderate, &question)?;
-    let gateway = entrance::find_gateway(&app.ui, &access).await?;
+    // a lab that sends nothing through the gateway runs without one
+    let gateway = entrance::find_gateway(&app.ui, &access).await;
+    let address = gateway.as_ref().map(|entrance| entrance.url.clone()).map_err(Printer::one_line);
     let state = StateDir::at(app.state_dir());
     let mut results = farewell::Results::to(args.junit.clone())?;
     let mut worst = ExitCode::Success;
     for plan in &plans {
         let started_at = jiff::Timestamp::now();
-        let outcome = one(app, &access, plan, &gateway.url, &state, &args).await?;
+        let outcome = one(app, &access, plan, &address, &state, &args).await?;
         let code = ExitCode::from_number(outcome.exit_code);
         results.add(plan, outcome, started_at)?;
-        if code != ExitCode::Success {
-            worst = code;
-        }
+        worst = worst.worse(code);
         if code == ExitCode::Interrupted {
             break;
         }
@@ -119,11 +120,25 @@ pub(super) async fn run(app: &App, family: Option<&str>, args: Args) -> anyhow::
     Ok(worst)
 }
 
+/// Lets labs change the namespace of the stack; one that is not there is a need that is missing.
+async fn permit(access: &kubsets_kube::Access) -> anyhow::Result<()> {
+    let namespace = access.namespace();
+    let permitted = access.permit_namespace(namespace).await;
+    permitted.map_err(|error| match error.kind {
+        ApiErrorKind::NotFound => {
+            Failure::new(ExitCode::Skipped, format!("skipped: there is no namespace {namespace}"))
+                .with_hint("`kubectl kubsets up` makes it, with the stack in it; -n names another")
+                .into()
+        }
+        _ => error.into(),
+    })
+}
+
 /// Asks the API server for the changes of plans that are known before a run.
 async fn ask(app: &App, plans: &[Plan]) -> anyhow::Result<ExitCode> {
     let access = app.stack_access().await?;
     app.ui.message(access.facts().to_string());
-    access.permit_namespace(access.namespace()).await?;
+    permit(&access).await?;
     let mut trials = Vec::new();
     for plan in plans {
         trials.extend(kubsets_engine::try_out(&access, plan).await?);
@@ -140,7 +155,7 @@ async fn one(
     app: &App,
     access: &kubsets_kube::Access,
     plan: &Plan,
-    gateway: &str,
+    gateway: &Result<String, String>,
     state: &StateDir,
     args: &Args,
 ) -> anyhow::Result<Outcome> {
@@ -160,7 +175,7 @@ async fn one(
     };
     let world = World {
         access: access.clone(),
-        gateway: gateway.to_owned(),
+        gateway: gateway.clone(),
         run: run.clone(),
         plan,
         state,
