@@ -9,7 +9,7 @@ mod tell;
 
 use kubsets_judge::{Evidence, Verdict};
 use kubsets_load::Tick;
-use kubsets_undo::{LockState, Reach};
+use kubsets_undo::{LockState, Reach, caught};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -96,8 +96,10 @@ impl<'a, S: Stage, T: TickSource> Machine<'a, S, T> {
 
     /// Runs to the end, which is the new version everywhere or the old one everywhere.
     pub(crate) async fn run(mut self) -> Ended {
-        let stop = match self.forward().await {
-            Ok(stop) | Err(stop) => stop,
+        // A panic must not keep the old version from coming back.
+        let stop = match caught(self.forward()).await {
+            Ok(Ok(stop) | Err(stop)) => stop,
+            Err(why) => Stop::Failed(StageError::Broken(why)),
         };
         let now = self.events.seconds();
         let verdict_at = self.first_shift.map(|shift| now - shift);

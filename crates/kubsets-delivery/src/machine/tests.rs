@@ -18,11 +18,13 @@ struct FakeStage {
     calls: Mutex<Vec<String>>,
     share: Arc<Mutex<f64>>,
     fail_at: Option<&'static str>,
+    panic_at: Option<&'static str>,
 }
 
 impl FakeStage {
     fn call(&self, name: &str, detail: &str) -> Result<(), StageError> {
         self.calls.lock().unwrap().push(format!("{name}{detail}"));
+        assert!(self.panic_at != Some(name), "a bug");
         if self.fail_at == Some(name) { Err(StageError::Watchdog("fake".into())) } else { Ok(()) }
     }
 
@@ -240,6 +242,20 @@ async fn a_failing_stage_goes_back_and_says_why() {
         let calls = stage.calls();
         assert!(calls.contains(&"give-back Before".to_owned()), "{fail_at}: {calls:?}");
         assert!(ended.stop.reason().contains("fake"));
+    }
+}
+
+#[tokio::test]
+async fn a_panic_goes_back_too() {
+    for panic_at in ["prepare", "shift", "replace"] {
+        let stage = FakeStage { panic_at: Some(panic_at), ..FakeStage::default() };
+        let ticks = FakeTicks::new(&stage, None);
+        let ended = run(spec(), &stage, ticks, &CancellationToken::new()).await;
+        assert_eq!(ended.stop.verdict(), (RunVerdict::Error, 5), "{panic_at}");
+        assert_eq!(ended.stop.reason(), "kubsets itself broke: a bug");
+        let calls = stage.calls();
+        assert!(calls.ends_with(&["give-back Before".to_owned(), "clean-up Before".to_owned()]), "{calls:?}");
+        assert!(ended.undo.is_ok());
     }
 }
 

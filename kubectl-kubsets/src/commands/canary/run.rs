@@ -81,7 +81,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     };
     let work = Box::pin(kubsets_engine::run(&lab, setting, |events| ClusterStage::new(world, events)));
     let live = !args.plain && app.ui.has_screen() && app.ui.format() == Format::Table && !app.ui.is_quiet();
-    let watching = async {
+    let watching = Box::pin(async {
         if args.reading.along {
             follow::print(&app.ui, events).await;
         } else if live {
@@ -89,7 +89,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         } else {
             log(&app.ui, events).await;
         }
-    };
+    });
     let ended = signals::guarded(&app.ui, (&cancel, &leave), work, watching).await;
     let Some(ended) = ended else {
         return Err(Failure::new(
