@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::report::{folder, last};
 use crate::app::App;
 use crate::cli::values::{Percent, parse_percent};
-use crate::ui::tui::{self, CanaryView, Facts, LabFacts, LabNews, LabView};
+use crate::ui::tui::{self, CanaryView, Facts, LabFacts, LabView};
 use crate::ui::{Cell, ExitCode, Failure, Format, LabLog, Printer, Style, Table, Tone, canary_log};
 
 use pace::{Speed, Timed};
@@ -85,11 +85,11 @@ pub(crate) async fn run(app: &App, kind: Kind, args: Args) -> anyhow::Result<Exi
     match (recording, picture) {
         (Recording::Lab(records), true) => {
             let view = LabView::new(LabFacts::default()).replayed(factor);
-            show(app, view, records, speed, |record| LabNews::Record(Box::new(record))).await
+            show(app, view, records, speed).await
         }
         (Recording::Canary(records), true) => {
             let view = CanaryView::new(Facts { title: title(&records), ..Facts::default() }).replayed(factor);
-            show(app, view, records, speed, |record| record).await
+            show(app, view, records, speed).await
         }
         (Recording::Lab(records), false) => {
             let mut log = LabLog::default();
@@ -111,21 +111,17 @@ fn title(records: &[Record]) -> String {
 }
 
 /// As a picture, until the user leaves.
-async fn show<P: tui::Picture, T: Timed + Send + 'static>(
+async fn show<P: tui::Picture<Event: Timed + Send + 'static>>(
     app: &App,
     view: P,
-    records: Vec<T>,
+    records: Vec<P::Event>,
     speed: Speed,
-    wrap: fn(T) -> P::Event,
-) -> anyhow::Result<ExitCode>
-where
-    P::Event: Send + 'static,
-{
-    let (sender, events) = unbounded_channel();
+) -> anyhow::Result<ExitCode> {
+    let (sender, mut events) = unbounded_channel();
     let feeding = tokio::spawn(async move {
-        pace::play(records, speed, |record| sender.send(wrap(record)).is_ok()).await;
+        pace::play(records, speed, |record| sender.send(record).is_ok()).await;
     });
-    let shown = tui::show(view, events, CancellationToken::new(), app.ui.style()).await;
+    let shown = tui::show(view, &mut events, CancellationToken::new(), app.ui.style()).await;
     feeding.abort();
     shown?;
     Ok(ExitCode::Success)

@@ -15,8 +15,7 @@ use crate::commands::lab::follow::{self, Reading};
 use crate::commands::lab::watch::watch;
 use crate::report;
 use crate::signals;
-use crate::ui::canary_log;
-use crate::ui::{ExitCode, Failure, Format, Printer, Risk};
+use crate::ui::{ExitCode, Failure, Format, LabLog, Printer, Risk};
 
 /// Arguments of `canary run`.
 #[derive(clap::Args, Debug)]
@@ -142,9 +141,11 @@ fn announce(app: &App, access: &Access, plan: &Plan) {
 
 /// The plain log: a line per event, and figures now and then.
 async fn log(ui: &Printer, mut events: UnboundedReceiver<LabRecord>) {
+    let mut log = LabLog::default();
     while let Some(record) = events.recv().await {
-        if let LabEvent::Canary(record) = record.event
-            && let Some(text) = canary_log::timed(&record, ui.message_style())
+        // What the lab around the canary tells says the same again.
+        if matches!(record.event, LabEvent::Canary(_) | LabEvent::Pods(_))
+            && let Some(text) = log.timed(&record, ui.message_style())
         {
             ui.message(text);
         }
