@@ -138,9 +138,13 @@ impl<'a, S: Stage, T: TickSource> Machine<'a, S, T> {
         while self.bench.warm_seconds() < warm {
             self.second().await?;
         }
-        let (requests, thresholds) = self.bench.freeze(&versions.canary);
-        let thresholds_ms = thresholds.map(|threshold| threshold.as_secs_f64() * 1e3);
-        self.events.emit(RunEvent::Frozen { requests, thresholds_ms });
+        let baseline = self.bench.freeze(&versions.canary);
+        self.events.emit(RunEvent::Frozen {
+            requests: baseline.requests,
+            thresholds_ms: baseline.above.map(|threshold| threshold.as_secs_f64() * 1e3),
+            margins: Some(baseline.margins),
+            slow: Some(baseline.slow),
+        });
         self.ledger.name_canary(&versions.canary);
         self.versions = Some(versions);
         let mut unsure = None;

@@ -175,8 +175,14 @@ fn table(rejudged: &Rejudged, style: Style) -> String {
         ]);
     }
     text.push_str(&table.render(style));
-    text.push_str(
-        "\nErrors only; the record ends where the run was decided, so that a slower rule may not have had its look.\n",
+    let looked_at = if rejudged.indicators.len() > 1 {
+        "The e-process judges errors and latency, the others errors only"
+    } else {
+        "Errors only"
+    };
+    append!(
+        text,
+        "\n{looked_at}; the record ends where the run was decided, so that a slower rule may not have had its look.\n"
     );
     text
 }

@@ -39,7 +39,7 @@ pub(super) fn line(event: &RunEvent) -> Option<(Tone, String)> {
         RunEvent::Ready { stable, canary } => {
             (Tone::Plain, format!("both versions answer: stable {}, canary {canary}", stable.join(", ")))
         }
-        RunEvent::Frozen { requests, thresholds_ms: [p50, p90, p99] } => {
+        RunEvent::Frozen { requests, thresholds_ms: [p50, p90, p99], .. } => {
             let thresholds = format!("p50 {}, p90 {}, p99 {}", millis(*p50), millis(*p90), millis(*p99));
             (Tone::Plain, format!("stable measured on {requests} requests: {thresholds}"))
         }

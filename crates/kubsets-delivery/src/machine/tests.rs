@@ -76,6 +76,8 @@ struct FakeTicks {
     /// Share that the canary gets whatever is ordered.
     stuck_at: Option<f64>,
     stalls: bool,
+    /// Latency of the canary in milliseconds.
+    latency: u64,
 }
 
 impl FakeTicks {
@@ -90,6 +92,7 @@ impl FakeTicks {
             quiet: false,
             stuck_at: None,
             stalls: false,
+            latency: 10,
         }
     }
 }
@@ -110,7 +113,7 @@ impl TickSource for FakeTicks {
             self.seen += canary;
             self.seen / every - before
         });
-        let mut tick = second((total - canary, 0, 10), (canary, failed, 10));
+        let mut tick = second((total - canary, 0, 10), (canary, failed, self.latency));
         tick.disturbed = self.stalls && ordered > 0.0;
         Some(Arc::new(tick))
     }
@@ -179,6 +182,38 @@ async fn a_bad_canary_goes_back_from_its_first_step() {
     assert!(ended.evidence.unwrap().fail >= 100.0);
     assert_eq!(ended.steps.len(), 1);
     assert!(!ended.steps[0].passed);
+}
+
+#[tokio::test]
+async fn the_record_has_what_a_slow_canary_was_judged_by() {
+    let stage = FakeStage::default();
+    let ticks = FakeTicks { latency: 200, ..FakeTicks::new(&stage, None) };
+    let plan = plan_for(spec()).unwrap();
+    let (_keep, lock) = watch::channel(LockState::Held);
+    let (sender, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let cancel = CancellationToken::new();
+    let events = Events::new(sender);
+    let ended = Machine::new(&plan, &stage, bench(&plan), ticks, &events, (&cancel, lock)).run().await;
+    drop(events);
+    assert_eq!(ended.stop.verdict(), (RunVerdict::RolledBack, 1), "{}", ended.stop.reason());
+    let mut judge = kubsets_judge::Judge::new(plan.judge.clone()).unwrap();
+    let mut verdict = Verdict::Hold;
+    while let Some(record) = told.recv().await {
+        match record.event {
+            RunEvent::Frozen { thresholds_ms, margins, slow, .. } => {
+                let margins = margins.unwrap();
+                judge.freeze(&kubsets_judge::Thresholds { above: thresholds_ms, margins });
+                assert!(slow.is_some_and(|slow| slow.answers > 1000 && slow.above[0] == 0));
+            }
+            RunEvent::Tick(tick) if tick.judged => {
+                let slow = tick.canary.slow.unwrap();
+                assert_eq!((slow.answers, slow.above), (tick.canary.requests, [slow.answers; 3]));
+                verdict = judge.observe(&tick.judge_tick()).verdict();
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(verdict, Verdict::Fail);
 }
 
 #[tokio::test]
