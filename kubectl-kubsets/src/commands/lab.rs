@@ -111,7 +111,7 @@ async fn act(app: &App, family: Option<&str>, verb: Verb) -> anyhow::Result<Exit
         Verb::Status => status::run(app, family).await,
         Verb::Abort(args) => abort::run(app, family, &args).await,
         Verb::Clean(args) => clean::run(app, family, &args).await,
-        Verb::Replay(args) => super::replay::run(app, super::replay::Kind::Lab, args).await,
+        Verb::Replay(args) => super::replay::run(app, super::report::Scope::Lab(family), args).await,
         Verb::Report(args) => super::report::run(app, &args, super::report::Scope::Lab(family)),
     }
 }

@@ -10,15 +10,14 @@ use serde::Serialize;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
-use super::report::{folder, last};
+use super::report::{Scope, folder, last};
 use crate::app::App;
 use crate::cli::values::{Percent, parse_percent};
 use crate::ui::tui::{self, CanaryView, Facts, LabFacts, LabView};
 use crate::ui::{Cell, ExitCode, Failure, Format, LabLog, Printer, Style, Table, Tone, canary_log};
 
 use pace::{Speed, Timed};
-pub(crate) use recording::Kind;
-use recording::Recording;
+use recording::{Kind, Recording};
 use rejudge::{Rejudged, Verdict, rejudge};
 
 /// Arguments of `replay`.
@@ -49,16 +48,18 @@ pub(crate) struct Args {
     false_alarm: Option<Percent>,
 }
 
-/// Shows a run again or judges it again. `kind` is preferred where a folder has two records.
+/// Shows a run again or judges it again: without a name, the last one of `scope`.
 ///
 /// # Errors
 /// When there is no such run, or its record cannot be read.
-pub(crate) async fn run(app: &App, kind: Kind, args: Args) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(app: &App, scope: Scope<'_>, args: Args) -> anyhow::Result<ExitCode> {
     let state = StateDir::at(app.state_dir());
     let folder = match &args.run {
         Some(run) => folder(&state, run)?,
-        None => last(&state)?,
+        None => last(&state, scope)?,
     };
+    // A canary that is a run of its own has both records in its folder.
+    let kind = if scope == Scope::Canary { Kind::Canary } else { Kind::Lab };
     let recording = Recording::read(&folder, kind)?;
     if args.judge {
         let mut config = recording::judge_config(&folder)?;

@@ -12,7 +12,7 @@ use crate::ui::Failure;
 
 /// The kind of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(super) enum Kind {
     /// Of a lab.
     Lab,
     /// Of a canary.
