@@ -3,7 +3,7 @@
 mod abort;
 pub(super) mod catalog;
 pub(super) mod clean;
-mod farewell;
+pub(super) mod farewell;
 pub(super) mod follow;
 mod left;
 mod lint;

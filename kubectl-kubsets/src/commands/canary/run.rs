@@ -1,5 +1,7 @@
 //! `canary run`: a lab of one canary, run by the engine, whose promotion stays.
 
+use std::path::PathBuf;
+
 use kubsets_delivery::{Outcome, Plan, RunVerdict, StateDir, record};
 use kubsets_engine::{ClusterStage, LabEvent, LabRecord, Setting, World};
 use kubsets_kube::Access;
@@ -11,9 +13,11 @@ use super::plan;
 use super::release::Release;
 use crate::app::App;
 use crate::commands::dry_run::{self, DryRun};
+use crate::commands::lab::farewell::Results;
 use crate::commands::lab::follow::{self, Reading};
 use crate::commands::lab::watch::watch;
 use crate::report;
+use crate::report::junit::released;
 use crate::signals;
 use crate::ui::{ExitCode, Failure, Format, LabLog, Printer, Risk};
 
@@ -33,6 +37,11 @@ pub(super) struct Args {
 
     #[command(flatten)]
     reading: Reading,
+
+    /// File for the results as `JUnit` XML: a test case for each step and each expectation, and one for the verdict
+    /// where nothing was promoted
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    junit: Option<PathBuf>,
 }
 
 /// Runs a canary to its end.
@@ -52,6 +61,8 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let question = format!("release a new version of {} on this cluster", plan.spec.deployment);
     app.ui.confirm(Risk::Moderate, &question)?;
 
+    let mut results = Results::to(args.junit.clone())?;
+    let started_at = jiff::Timestamp::now();
     let state = StateDir::at(app.state_dir());
     report::note_environment(&app.ui, &access, &state, &plan.run).await;
     let (cancel, leave) = (CancellationToken::new(), CancellationToken::new());
@@ -102,6 +113,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         .into());
     };
     let Some(mut outcome) = record::outcome(&state, &plan.run)? else {
+        results.add(&lab, released(ended.clone(), None), started_at)?;
         // Without an outcome on record there is no success to tell.
         let code = match ExitCode::from_number(ended.exit_code) {
             ExitCode::Success => ExitCode::Cluster,
@@ -110,11 +122,12 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         return Err(Failure::new(code, format!("the canary came to no outcome: {}", ended.reason)).into());
     };
     if args.release.names_a_lab() {
-        outcome.expectations = ended.expectations;
+        outcome.expectations.clone_from(&ended.expectations);
         state.write(&outcome.run, record::RUN_FILE, &outcome)?;
     }
     args.reading.end(&app.ui, "CanaryOutcome", &outcome, |style| outcome::describe(&outcome, style))?;
     farewell(app, &state, &outcome);
+    results.add(&lab, released(ended, Some(&outcome)), started_at)?;
     Ok(ExitCode::from_number(outcome.exit_code))
 }
 
