@@ -1,5 +1,6 @@
 //! Signals that ask a command to end.
 
+use kubsets_undo::caught;
 use tokio_util::sync::CancellationToken;
 
 use crate::ui::Printer;
@@ -47,7 +48,8 @@ impl Signals {
     }
 }
 
-/// Does the work of a run while it is watched, under [`obey`]; `None` when the user left before its end.
+/// Does the work of a run while it is watched, under [`obey`]; `None` when the user left before its end. Work goes on
+/// to its end whatever becomes of the watching.
 pub(crate) async fn guarded<T>(
     ui: &Printer,
     (cancel, leave): (&CancellationToken, &CancellationToken),
@@ -55,6 +57,11 @@ pub(crate) async fn guarded<T>(
     watching: impl Future<Output = ()>,
 ) -> Option<T> {
     let obeying = tokio::spawn(obey(ui.clone(), cancel.clone(), leave.clone()));
+    let watching = async {
+        if let Err(why) = caught(watching).await {
+            ui.warn(format!("no more can be shown of the run, which goes on: {why}"));
+        }
+    };
     let ended = tokio::select! {
         (outcome, ()) = futures::future::join(work, watching) => Some(outcome),
         () = leave.cancelled() => None,
@@ -84,4 +91,24 @@ async fn obey(ui: Printer, cancel: CancellationToken, leave: CancellationToken) 
         signals.next().await;
     }
     leave.cancel();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::PrinterOptions;
+
+    #[tokio::test]
+    async fn work_goes_on_to_its_end_when_the_watching_breaks() {
+        let ui = Printer::new(PrinterOptions { no_tty: true, quiet: true, ..PrinterOptions::default() });
+        let (cancel, leave) = (CancellationToken::new(), CancellationToken::new());
+        let (watching, broke) = tokio::sync::oneshot::channel::<()>();
+        let watching = async move {
+            assert!(watching.is_closed(), "this picture cannot be drawn");
+        };
+        // The undo comes after the panic, as that of a run would.
+        let work = async { broke.await.is_err() };
+        assert_eq!(guarded(&ui, (&cancel, &leave), work, watching).await, Some(true));
+        assert!(!cancel.is_cancelled());
+    }
 }

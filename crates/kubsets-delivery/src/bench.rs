@@ -7,6 +7,8 @@ use kubsets_judge::{
 };
 use kubsets_load::{Latencies, Tick, VersionTick};
 
+use crate::event::SlowTick;
+
 /// Seconds of warm-up that are kept to learn stable's rates from.
 const MOST_WARM: usize = 300;
 /// Smallest rise in the share of slow requests that matters: pods on different nodes differ by less.
@@ -25,6 +27,19 @@ pub(crate) struct Look {
     pub(crate) step_passed: bool,
     /// What this step has judged so far.
     pub(crate) step_errors: Block,
+}
+
+/// Stable's latency, which says from now on what is slow.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Baseline {
+    /// Requests measured.
+    pub(crate) requests: u64,
+    /// Above these a request is slow.
+    pub(crate) above: [Duration; 3],
+    /// Rises of the shares of slow requests that matter.
+    pub(crate) margins: [f64; 3],
+    /// Slow answers among those measured.
+    pub(crate) slow: SlowTick,
 }
 
 /// The judge with everything that turns traffic into its ticks.
@@ -76,8 +91,7 @@ impl Bench {
     }
 
     /// Fixes what is slow, from the seconds so far; `canary` is the version that is judged from now on.
-    /// Gives the requests measured and the thresholds.
-    pub(crate) fn freeze(&mut self, canary: &str) -> (u64, [Duration; 3]) {
+    pub(crate) fn freeze(&mut self, canary: &str) -> Baseline {
         canary.clone_into(&mut self.canary);
         let mut all = Latencies::default();
         for tick in &self.warm {
@@ -87,13 +101,19 @@ impl Bench {
             let latency = all.quantile(q).unwrap_or_default();
             latency + self.floor.max(latency.mul_f64(self.config.slow_margin))
         });
-        self.judge.freeze(&self.limits(&all, above));
+        let limits = self.limits(&all, above);
+        self.judge.freeze(&limits);
         self.thresholds = Some(above);
         for tick in std::mem::take(&mut self.warm) {
             let tick = self.judge_tick(&tick, None);
             self.judge.warm_up(&tick);
         }
-        (all.count(), above)
+        Baseline { requests: all.count(), above, margins: limits.margins, slow: slow(&all, above) }
+    }
+
+    /// Slow answers of one side, once it is known what is slow.
+    pub(crate) fn slow(&self, side: &VersionTick) -> Option<SlowTick> {
+        self.thresholds.map(|above| slow(&side.latencies, above))
     }
 
     /// The limits as the judge wants them. A request is slow when it exceeds a percentile of stable by
@@ -152,15 +172,16 @@ impl Bench {
             Counts::new(stable.count + lost_stable, stable.bad + lost_stable),
             Counts::new(canary.count + lost_canary, canary.bad + lost_canary),
         );
-        let slow = self.thresholds.unwrap_or_default().map(|threshold| {
-            let counts = |side: &VersionTick| {
-                Counts::new(side.latencies.count(), side.latencies.count_above(threshold))
-            };
-            Block::new(counts(&stable), counts(&canary))
-        });
-        let [slow50, slow90, slow99] = slow;
+        let slow = [&stable, &canary].map(|side| self.slow(side).unwrap_or_default().counts());
+        let [slow50, slow90, slow99] =
+            std::array::from_fn(|place| Block::new(slow[0][place], slow[1][place]));
         JudgeTick { seconds: 1.0, weight, error, slow50, slow90, slow99, ..JudgeTick::default() }
     }
+}
+
+fn slow(latencies: &Latencies, above: [Duration; 3]) -> SlowTick {
+    let above = above.map(|threshold| latencies.count_above(threshold));
+    SlowTick { answers: latencies.count(), above }
 }
 
 /// Answers of the stable side (every other version) and of the canary.
@@ -218,9 +239,9 @@ pub(crate) mod tests {
             bench.warm_up(&second((100, 0, 10), (0, 0, 0)));
         }
         assert_eq!(bench.warm_seconds(), 20);
-        let (requests, above) = bench.freeze("2");
-        assert_eq!(requests, 2000);
-        assert!(above[0] >= Duration::from_millis(15));
+        let baseline = bench.freeze("2");
+        assert_eq!((baseline.requests, baseline.slow.answers), (2000, 2000));
+        assert!(baseline.above[0] >= Duration::from_millis(15));
         bench
     }
 

@@ -11,6 +11,23 @@ use crate::outcome::{Outcome, ShareReport, SwitchReport, UndoReport};
 
 pub use kubsets_load::Spread;
 
+/// Good answers by how slow they were: what the judge counts of latencies.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SlowTick {
+    /// Answers with a latency.
+    pub answers: u64,
+    /// Those among them above each threshold that stable's median, 90th and 99th percentile gave.
+    pub above: [u64; 3],
+}
+
+impl SlowTick {
+    /// What is slow by each threshold, in the order of [`Indicator::SLOW`](kubsets_judge::Indicator::SLOW).
+    pub fn counts(self) -> [Counts; 3] {
+        self.above.map(|above| Counts::new(self.answers, above))
+    }
+}
+
 /// Requests of one side in one second.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -26,6 +43,9 @@ pub struct SideTick {
     /// Spread of the latencies of good answers, for a heat map.
     #[serde(default, skip_serializing_if = "Spread::is_empty")]
     pub spread: Spread,
+    /// Slow answers; absent before stable's latency is known, and in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow: Option<SlowTick>,
 }
 
 /// One second of a run.
@@ -38,6 +58,9 @@ pub struct TickEvent {
     pub percent: f64,
     /// Whether the judge counted this second.
     pub judged: bool,
+    /// Whether the load generator itself stalled, so that the second says nothing of either version.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stalled: bool,
     /// Requests that came due.
     pub planned: u64,
     /// The stable side.
@@ -65,16 +88,26 @@ pub struct TickEvent {
 }
 
 impl TickEvent {
-    /// The second as the judge saw it, without latencies. Requests that neither version answered are put down
-    /// to the side that is short of its share.
+    /// The second as the judge saw it; without latencies where they are not on record. Requests that neither
+    /// version answered are put down to the side that is short of its share.
     pub fn judge_tick(&self) -> Tick {
+        if self.stalled {
+            return Tick::down(1.0);
+        }
         let share = self.percent / 100.0;
         let total = self.stable.requests + self.canary.requests + self.dropped;
         let due = (share * total as f64).round() as u64;
         let of_canary = due.saturating_sub(self.canary.requests).min(self.dropped);
         let side = |tick: &SideTick, lost: u64| Counts::new(tick.requests + lost, tick.failed + lost);
         let block = Block::new(side(&self.stable, self.dropped - of_canary), side(&self.canary, of_canary));
-        Tick::errors(share, block)
+        let [slow50, slow90, slow99] = match (self.stable.slow, self.canary.slow) {
+            (Some(stable), Some(canary)) => {
+                let (stable, canary) = (stable.counts(), canary.counts());
+                std::array::from_fn(|place| Block::new(stable[place], canary[place]))
+            }
+            _ => [Block::default(); 3],
+        };
+        Tick { slow50, slow90, slow99, ..Tick::errors(share, block) }
     }
 }
 
@@ -131,6 +164,12 @@ pub enum RunEvent {
         requests: u64,
         /// Thresholds in milliseconds for the median, 90th and 99th percentile.
         thresholds_ms: [f64; 3],
+        /// Rises of the shares of slow requests that matter; absent in older records.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        margins: Option<[f64; 3]>,
+        /// Slow answers among those measured; absent in older records.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        slow: Option<SlowTick>,
     },
     /// A step begins.
     StepBegan {
@@ -245,11 +284,17 @@ mod tests {
     }
 
     #[test]
-    fn seconds_recorded_without_a_spread_are_read() {
+    fn seconds_recorded_without_a_spread_or_slow_answers_are_read() {
         let old = r#"{"requests":1,"failed":0,"p50Ms":0.7,"p99Ms":null}"#;
         let side: SideTick = serde_json::from_str(old).unwrap();
-        assert!(side.spread.is_empty());
+        assert!(side.spread.is_empty() && side.slow.is_none());
         assert_eq!(serde_json::to_string(&side).unwrap(), old);
+        let frozen = r#"{"type":"frozen","requests":1500,"thresholdsMs":[1.0,2.0,3.0]}"#;
+        let event: RunEvent = serde_json::from_str(frozen).unwrap();
+        assert!(matches!(event, RunEvent::Frozen { margins: None, slow: None, .. }));
+        assert_eq!(serde_json::to_string(&event).unwrap(), frozen);
+        let tick = serde_json::to_value(TickEvent::default()).unwrap();
+        assert!(tick.get("stalled").is_none());
     }
 
     #[test]

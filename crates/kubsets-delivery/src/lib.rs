@@ -28,7 +28,7 @@ mod trial;
 
 pub use driver::{Side, TrafficDriver};
 pub use endpoint::Endpoint;
-pub use event::{Events, Record, RunEvent, SideTick, Spread, TickEvent};
+pub use event::{Events, Record, RunEvent, SideTick, SlowTick, Spread, TickEvent};
 pub use facts::{ClusterFacts, InTheWay, gather};
 pub use kubsets_lab::Checked;
 pub use kubsets_lab::operation::{CanarySpec, JudgeSettings, LoadSettings, OnInconclusive, WatchdogPolicy};

@@ -9,7 +9,7 @@ mod tell;
 
 use kubsets_judge::{Evidence, Verdict};
 use kubsets_load::Tick;
-use kubsets_undo::{LockState, Reach};
+use kubsets_undo::{LockState, Reach, caught};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -96,8 +96,10 @@ impl<'a, S: Stage, T: TickSource> Machine<'a, S, T> {
 
     /// Runs to the end, which is the new version everywhere or the old one everywhere.
     pub(crate) async fn run(mut self) -> Ended {
-        let stop = match self.forward().await {
-            Ok(stop) | Err(stop) => stop,
+        // A panic must not keep the old version from coming back.
+        let stop = match caught(self.forward()).await {
+            Ok(Ok(stop) | Err(stop)) => stop,
+            Err(why) => Stop::Failed(StageError::Broken(why)),
         };
         let now = self.events.seconds();
         let verdict_at = self.first_shift.map(|shift| now - shift);
@@ -136,9 +138,13 @@ impl<'a, S: Stage, T: TickSource> Machine<'a, S, T> {
         while self.bench.warm_seconds() < warm {
             self.second().await?;
         }
-        let (requests, thresholds) = self.bench.freeze(&versions.canary);
-        let thresholds_ms = thresholds.map(|threshold| threshold.as_secs_f64() * 1e3);
-        self.events.emit(RunEvent::Frozen { requests, thresholds_ms });
+        let baseline = self.bench.freeze(&versions.canary);
+        self.events.emit(RunEvent::Frozen {
+            requests: baseline.requests,
+            thresholds_ms: baseline.above.map(|threshold| threshold.as_secs_f64() * 1e3),
+            margins: Some(baseline.margins),
+            slow: Some(baseline.slow),
+        });
         self.ledger.name_canary(&versions.canary);
         self.versions = Some(versions);
         let mut unsure = None;

@@ -5,6 +5,7 @@ mod evidence;
 mod expand;
 mod http;
 mod load;
+mod look;
 mod need;
 mod node_port;
 mod observe;
@@ -34,6 +35,7 @@ use crate::event::LabEvents;
 use crate::outcome::Comparison;
 use crate::stage::{Need, Stage, StepError};
 use load::BackgroundLoad;
+use look::Look;
 
 pub use trial::try_out;
 
@@ -63,6 +65,7 @@ pub struct ClusterStage<'a> {
     keeper: Mutex<Option<Keeper>>,
     loads: Mutex<BTreeMap<String, BackgroundLoad>>,
     forwards: Mutex<BTreeMap<(String, String, u16), Arc<Forward>>>,
+    look: Mutex<Option<Look>>,
     /// The canary that is the whole run.
     release: Option<kubsets_delivery::Plan>,
     presented: bool,
@@ -112,6 +115,7 @@ impl<'a> ClusterStage<'a> {
             keeper: Mutex::default(),
             loads: Mutex::default(),
             forwards: Mutex::default(),
+            look: Mutex::default(),
             release: world.release,
             presented: world.presented,
             prometheus: world.prometheus,
@@ -191,6 +195,7 @@ impl Stage for ClusterStage<'_> {
 
     async fn begin(&self) -> Result<Option<watch::Receiver<LockState>>, StepError> {
         self.access.permit_namespace(&self.namespace).await.map_err(|error| permission(&error))?;
+        *self.look.lock().await = Some(Look::start(&self.access, &self.namespace, &self.events));
         if self.release.is_some() || !change::is_in(self.plan) {
             // A canary that is the whole run has a Lease, a journal and a watchdog of its own.
             return Ok(None);

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::outcome::{Checked, Outcome, StepStatus, UndoReport};
+use crate::pods::PodChanges;
 
 /// When the steady state is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +113,8 @@ pub enum LabEvent {
     },
     /// A second of a load has passed.
     Load(LoadTick),
+    /// Pods of the namespace have changed.
+    Pods(PodChanges),
     /// Something happened in a canary that is a step of this lab.
     Canary(Box<kubsets_delivery::Record>),
     /// A step ended.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use kubsets_lab::plan::{Plan, PlannedStep, awaited};
 use kubsets_lab::{Bindings, Condition, Operation, Scope};
-use kubsets_undo::LockState;
+use kubsets_undo::{LockState, caught};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -114,7 +114,8 @@ impl<'a, S: Stage> Machine<'a, S> {
     /// Runs to the end: a verdict, and everything as before.
     pub(crate) async fn run(mut self) -> Ended {
         let mut stop = match self.preflight().await {
-            Ok(()) => self.within_the_lease().await,
+            // A panic must not keep the run from its undo.
+            Ok(()) => caught(self.within_the_lease()).await.unwrap_or_else(|why| broken(&why)),
             Err(stop) => return self.ended(stop, Some(UndoReport { equal: true, ..UndoReport::default() })),
         };
         let undo = self.undo(&mut stop).await;
@@ -410,6 +411,11 @@ impl<'a, S: Stage> Machine<'a, S> {
 fn no_end(step: &PlannedStep, events: &LabEvents) -> StepError {
     let last = events.last_doing().map(|what| format!("; last seen: {what}")).unwrap_or_default();
     StepError::Timeout(format!("no end within {}{last}", step.timeout))
+}
+
+/// What a run ends with that broke in itself.
+fn broken(why: &str) -> Stop {
+    Stop::new(Verdict::Error, exit::CLUSTER, format!("kubsets itself broke: {why}"))
 }
 
 /// A steady state that is not there is no verdict on the lab. Other reasons to stop stay what they are.

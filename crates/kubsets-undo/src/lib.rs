@@ -8,6 +8,7 @@
 //! Nothing here prints or decides anything about a run: it is told what is done, and undoes it.
 
 pub mod canonical;
+mod caught;
 mod claim;
 mod comparison;
 mod entry;
@@ -30,6 +31,7 @@ mod trial;
 mod watchdog;
 mod way_back;
 
+pub use caught::caught;
 pub use claim::{Claim, Kind, LAB_LABEL, ROLE_LABEL, RUN_LABEL, run_labels};
 pub use comparison::Comparison;
 pub use entry::{Entry, Remedy, Target};

@@ -93,7 +93,7 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         Command::Abort { run } => manage::abort(app, run).await,
         Command::Undo { run } => manage::undo(app, run).await,
         Command::Clean(args) => super::lab::clean::run(app, Some(catalog::FAMILY), &args).await,
-        Command::Replay(args) => super::replay::run(app, super::replay::Kind::Canary, args).await,
+        Command::Replay(args) => super::replay::run(app, super::report::Scope::Canary, args).await,
         Command::Report(args) => super::report::run(app, &args, super::report::Scope::Canary),
         Command::Lint(args) => super::lab::lint::run(app, Some(catalog::FAMILY), &args),
         Command::New(args) => super::lab::new::run(app, Some(catalog::FAMILY), &args),

@@ -3,7 +3,7 @@
 mod abort;
 pub(super) mod catalog;
 pub(super) mod clean;
-mod farewell;
+pub(super) mod farewell;
 pub(super) mod follow;
 mod left;
 pub(super) mod lint;
@@ -101,7 +101,7 @@ async fn act(app: &App, family: Option<&str>, verb: Verb) -> anyhow::Result<Exit
         Verb::Status => status::run(app, family).await,
         Verb::Abort(args) => abort::run(app, family, &args).await,
         Verb::Clean(args) => clean::run(app, family, &args).await,
-        Verb::Replay(args) => super::replay::run(app, super::replay::Kind::Lab, args).await,
+        Verb::Replay(args) => super::replay::run(app, super::report::Scope::Lab(family), args).await,
         Verb::Report(args) => super::report::run(app, &args, super::report::Scope::Lab(family)),
         Verb::Lint(args) => lint::run(app, family, &args),
         Verb::New(args) => new::run(app, family, &args),

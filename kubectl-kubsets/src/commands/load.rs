@@ -1,6 +1,7 @@
 //! `load`: honest open-loop load on a URL or on the stack.
 
 mod figures;
+mod junit;
 mod measure;
 mod metrics;
 mod order;
@@ -128,6 +129,10 @@ pub(crate) struct Args {
     /// Write a report to open in a browser
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     html: Option<PathBuf>,
+
+    /// File for the results as `JUnit` XML: a test case for each --fail-if and one for the load generator
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, conflicts_with = "find_max")]
+    junit: Option<PathBuf>,
 
     /// Serve Prometheus metrics at this loopback address while the load runs
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = metrics::parse_address)]

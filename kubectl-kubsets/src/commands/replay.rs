@@ -10,15 +10,14 @@ use serde::Serialize;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_util::sync::CancellationToken;
 
-use super::report::{folder, last};
+use super::report::{Scope, folder, last};
 use crate::app::App;
 use crate::cli::values::{Percent, parse_percent};
-use crate::ui::tui::{self, CanaryView, Facts, LabFacts, LabNews, LabView};
+use crate::ui::tui::{self, CanaryView, Facts, LabFacts, LabView};
 use crate::ui::{Cell, ExitCode, Failure, Format, LabLog, Printer, Style, Table, Tone, canary_log};
 
 use pace::{Speed, Timed};
-pub(crate) use recording::Kind;
-use recording::Recording;
+use recording::{Kind, Recording};
 use rejudge::{Rejudged, Verdict, rejudge};
 
 /// Arguments of `replay`.
@@ -49,16 +48,18 @@ pub(crate) struct Args {
     false_alarm: Option<Percent>,
 }
 
-/// Shows a run again or judges it again. `kind` is preferred where a folder has two records.
+/// Shows a run again or judges it again: without a name, the last one of `scope`.
 ///
 /// # Errors
 /// When there is no such run, or its record cannot be read.
-pub(crate) async fn run(app: &App, kind: Kind, args: Args) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(app: &App, scope: Scope<'_>, args: Args) -> anyhow::Result<ExitCode> {
     let state = StateDir::at(app.state_dir());
     let folder = match &args.run {
         Some(run) => folder(&state, run)?,
-        None => last(&state)?,
+        None => last(&state, scope)?,
     };
+    // A canary that is a run of its own has both records in its folder.
+    let kind = if scope == Scope::Canary { Kind::Canary } else { Kind::Lab };
     let recording = Recording::read(&folder, kind)?;
     if args.judge {
         let mut config = recording::judge_config(&folder)?;
@@ -85,11 +86,11 @@ pub(crate) async fn run(app: &App, kind: Kind, args: Args) -> anyhow::Result<Exi
     match (recording, picture) {
         (Recording::Lab(records), true) => {
             let view = LabView::new(LabFacts::default()).replayed(factor);
-            show(app, view, records, speed, |record| LabNews::Record(Box::new(record))).await
+            show(app, view, records, speed).await
         }
         (Recording::Canary(records), true) => {
             let view = CanaryView::new(Facts { title: title(&records), ..Facts::default() }).replayed(factor);
-            show(app, view, records, speed, |record| record).await
+            show(app, view, records, speed).await
         }
         (Recording::Lab(records), false) => {
             let mut log = LabLog::default();
@@ -111,21 +112,17 @@ fn title(records: &[Record]) -> String {
 }
 
 /// As a picture, until the user leaves.
-async fn show<P: tui::Picture, T: Timed + Send + 'static>(
+async fn show<P: tui::Picture<Event: Timed + Send + 'static>>(
     app: &App,
     view: P,
-    records: Vec<T>,
+    records: Vec<P::Event>,
     speed: Speed,
-    wrap: fn(T) -> P::Event,
-) -> anyhow::Result<ExitCode>
-where
-    P::Event: Send + 'static,
-{
-    let (sender, events) = unbounded_channel();
+) -> anyhow::Result<ExitCode> {
+    let (sender, mut events) = unbounded_channel();
     let feeding = tokio::spawn(async move {
-        pace::play(records, speed, |record| sender.send(wrap(record)).is_ok()).await;
+        pace::play(records, speed, |record| sender.send(record).is_ok()).await;
     });
-    let shown = tui::show(view, events, CancellationToken::new(), app.ui.style()).await;
+    let shown = tui::show(view, &mut events, CancellationToken::new(), app.ui.style()).await;
     feeding.abort();
     shown?;
     Ok(ExitCode::Success)
@@ -179,8 +176,14 @@ fn table(rejudged: &Rejudged, style: Style) -> String {
         ]);
     }
     text.push_str(&table.render(style));
-    text.push_str(
-        "\nErrors only; the record ends where the run was decided, so that a slower rule may not have had its look.\n",
+    let looked_at = if rejudged.indicators.len() > 1 {
+        "The e-process judges errors and latency, the others errors only"
+    } else {
+        "Errors only"
+    };
+    append!(
+        text,
+        "\n{looked_at}; the record ends where the run was decided, so that a slower rule may not have had its look.\n"
     );
     text
 }

@@ -12,10 +12,11 @@ use kubsets_report::{
 use kubsets_undo::{RunId, StateDir};
 
 use crate::app::App;
-use crate::report::{self, LOAD_RUN_FILE, REPORT_FILE};
+use crate::report::{self, REPORT_FILE};
 use crate::ui::{ExitCode, Failure, Format, Style, Tone};
 
 pub(crate) use runs::Scope;
+pub(super) use runs::last;
 
 /// Arguments of `report`.
 #[derive(clap::Args, Debug)]
@@ -58,7 +59,7 @@ pub(crate) fn run(app: &App, args: &Args, scope: Scope<'_>) -> anyhow::Result<Ex
     } else {
         let folder = match &args.run {
             Some(run) => folder(&state, run)?,
-            None => runs::last(&state, scope)?,
+            None => last(&state, scope)?,
         };
         let story = report::story(&folder)?;
         if args.open_path.is_none() && app.ui.format() == Format::Table {
@@ -109,18 +110,6 @@ pub(super) fn folder(state: &StateDir, run: &str) -> anyhow::Result<PathBuf> {
     known.or_else(named).ok_or_else(|| {
         Failure::usage(format!("there is no record of a run {run}"))
             .with_hint("`kubectl kubsets report --list` shows the runs on record")
-            .into()
-    })
-}
-
-/// The folder of the last run of a lab or a canary.
-pub(super) fn last(state: &StateDir) -> anyhow::Result<PathBuf> {
-    let folders = state.runs().into_iter().map(|run| state.run(&run));
-    folders.into_iter().find(|folder| !folder.join(LOAD_RUN_FILE).is_file()).ok_or_else(|| {
-        Failure::usage("no run is on record")
-            .with_hint(
-                "`kubectl kubsets canary run good-release` makes one; --state-dir names another folder",
-            )
             .into()
     })
 }

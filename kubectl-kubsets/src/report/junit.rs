@@ -1,13 +1,17 @@
-//! Lab runs as `JUnit` XML, for machines that show the results of tests: one test suite for each run, a test case
-//! for each probe of the steady state, step, expectation, and for the undo.
+//! Runs as `JUnit` XML, for machines that show the results of tests: one test suite for each run; of a lab a test case
+//! for each probe of the steady state, step, expectation, and for the undo, of a load one for each threshold.
 
 mod case;
+mod load;
+mod release;
 mod xml;
 
 use kubsets_engine::Outcome;
 use kubsets_lab::Plan;
 
 use case::{Case, Ending, cases};
+pub(crate) use load::load_document;
+pub(crate) use release::released;
 use xml::Xml;
 
 /// A run with its plan.
@@ -19,6 +23,18 @@ pub(crate) struct Suite {
     pub(crate) outcome: Outcome,
     /// When it began, RFC 3339.
     pub(crate) started_at: String,
+}
+
+impl Suite {
+    /// A run that began at this time.
+    pub(crate) fn new(plan: Plan, outcome: Outcome, started_at: jiff::Timestamp) -> Self {
+        Self { plan, outcome, started_at: timestamp(started_at) }
+    }
+}
+
+/// A time; readers of the form do without parts of a second.
+fn timestamp(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// Counts of test cases.
@@ -55,41 +71,67 @@ impl Counts {
     }
 }
 
+/// A suite as it is written.
+#[derive(Debug)]
+struct Written {
+    name: String,
+    seconds: f64,
+    started_at: String,
+    properties: Vec<(String, String)>,
+    cases: Vec<Case>,
+}
+
+impl From<&Suite> for Written {
+    fn from(suite: &Suite) -> Self {
+        let outcome = &suite.outcome;
+        let facts = [
+            ("run", outcome.run.as_str()),
+            ("namespace", &outcome.namespace),
+            ("verdict", outcome.verdict.word()),
+            ("reason", &outcome.reason),
+            ("repeat", &outcome.repeat_command),
+        ];
+        let facts = facts.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let params = outcome.params.iter().map(|(name, value)| (format!("param.{name}"), value.clone()));
+        Self {
+            name: outcome.lab.clone(),
+            seconds: outcome.seconds,
+            started_at: suite.started_at.clone(),
+            properties: facts.into_iter().chain(params).collect(),
+            cases: cases(&suite.plan, outcome),
+        }
+    }
+}
+
 /// Runs as one document. Times are in seconds; the same runs give the same bytes.
 pub(crate) fn document(suites: &[Suite]) -> String {
-    let listed: Vec<(&Suite, Vec<Case>)> =
-        suites.iter().map(|suite| (suite, cases(&suite.plan, &suite.outcome))).collect();
+    written(&suites.iter().map(Written::from).collect::<Vec<_>>())
+}
+
+fn written(suites: &[Written]) -> String {
     let mut xml = Xml::document();
     let mut attributes = vec![("name", "kubsets".to_owned())];
-    attributes.extend(Counts::of(listed.iter().flat_map(|(_, cases)| cases)).attributes());
-    attributes.push(("time", seconds(suites.iter().map(|suite| suite.outcome.seconds).sum())));
+    attributes.extend(Counts::of(suites.iter().flat_map(|suite| &suite.cases)).attributes());
+    attributes.push(("time", seconds(suites.iter().map(|suite| suite.seconds).sum())));
     xml.open("testsuites", &attributes);
-    for (suite, cases) in &listed {
-        write_suite(&mut xml, suite, cases);
+    for suite in suites {
+        write_suite(&mut xml, suite);
     }
     xml.close("testsuites");
     xml.into_text()
 }
 
-fn write_suite(xml: &mut Xml, suite: &Suite, cases: &[Case]) {
-    let outcome = &suite.outcome;
-    let mut attributes = vec![("name", outcome.lab.clone())];
-    attributes.extend(Counts::of(cases).attributes());
-    attributes.extend([("time", seconds(outcome.seconds)), ("timestamp", suite.started_at.clone())]);
+fn write_suite(xml: &mut Xml, suite: &Written) {
+    let mut attributes = vec![("name", suite.name.clone())];
+    attributes.extend(Counts::of(&suite.cases).attributes());
+    attributes.extend([("time", seconds(suite.seconds)), ("timestamp", suite.started_at.clone())]);
     xml.open("testsuite", &attributes);
     xml.open("properties", &[]);
-    let mut property =
-        |name: &str, value: &str| xml.empty("property", &[("name", name.into()), ("value", value.into())]);
-    property("run", &outcome.run);
-    property("namespace", &outcome.namespace);
-    property("verdict", outcome.verdict.word());
-    property("reason", &outcome.reason);
-    property("repeat", &outcome.repeat_command);
-    for (name, value) in &outcome.params {
-        property(&format!("param.{name}"), value);
+    for (name, value) in &suite.properties {
+        xml.empty("property", &[("name", name.clone()), ("value", value.clone())]);
     }
     xml.close("properties");
-    for case in cases {
+    for case in &suite.cases {
         write_case(xml, case);
     }
     xml.close("testsuite");

@@ -1,6 +1,6 @@
 //! Events of a canary as lines: the plain log, and the log of the live picture.
 
-use kubsets_delivery::{Record, RunEvent, RunVerdict, ShareReport, TickEvent};
+use kubsets_delivery::{Record, RunEvent, RunVerdict, ShareReport, SideTick, TickEvent};
 
 use super::style::{Style, Tone};
 use super::units::{millis, percent};
@@ -39,7 +39,7 @@ pub(super) fn line(event: &RunEvent) -> Option<(Tone, String)> {
         RunEvent::Ready { stable, canary } => {
             (Tone::Plain, format!("both versions answer: stable {}, canary {canary}", stable.join(", ")))
         }
-        RunEvent::Frozen { requests, thresholds_ms: [p50, p90, p99] } => {
+        RunEvent::Frozen { requests, thresholds_ms: [p50, p90, p99], .. } => {
             let thresholds = format!("p50 {}, p90 {}, p99 {}", millis(*p50), millis(*p90), millis(*p99));
             (Tone::Plain, format!("stable measured on {requests} requests: {thresholds}"))
         }
@@ -89,7 +89,6 @@ pub(super) fn line(event: &RunEvent) -> Option<(Tone, String)> {
 
 /// A second as a line, for the plain log.
 fn tick_line(tick: &TickEvent) -> String {
-    let rate = |requests: u64, failed: u64| if requests == 0 { 0.0 } else { failed as f64 / requests as f64 };
     let share = tick.share.as_ref().map(|share| format!(", {}", share_text(share))).unwrap_or_default();
     let evidence = if tick.judged {
         format!(
@@ -100,13 +99,20 @@ fn tick_line(tick: &TickEvent) -> String {
         String::new()
     };
     format!(
-        "{} % target{share}; stable {}/s {} errors, canary {}/s {} errors{evidence}",
+        "{} % target{share}; stable {}, canary {}{evidence}",
         tick.percent,
-        tick.stable.requests,
-        percent(rate(tick.stable.requests, tick.stable.failed)),
-        tick.canary.requests,
-        percent(rate(tick.canary.requests, tick.canary.failed)),
+        side_text(&tick.stable),
+        side_text(&tick.canary)
     )
+}
+
+/// `90/s 1.1 % errors p50 2.10 ms p99 5.30 ms`.
+fn side_text(side: &SideTick) -> String {
+    let rate = if side.requests == 0 { 0.0 } else { side.failed as f64 / side.requests as f64 };
+    let latency =
+        |name: &str, ms: Option<f64>| ms.map_or_else(String::new, |ms| format!(" {name} {}", millis(ms)));
+    let (p50, p99) = (latency("p50", side.p50_ms), latency("p99", side.p99_ms));
+    format!("{}/s {} errors{p50}{p99}", side.requests, percent(rate))
 }
 
 /// `measured 9.8 ± 1.2 % of 1234 requests`.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kubsets_engine::{LabEvent, LabRecord, LoadTick, StepStatus, Verdict};
+use kubsets_engine::{LabEvent, LabRecord, LoadTick, PodChanges, PodSeen, StepStatus, Verdict};
 
 use super::canary_log;
 use super::style::{Style, Tone};
@@ -10,6 +10,8 @@ use super::units::millis;
 
 /// Seconds between two lines of figures.
 const FIGURES_EVERY: u64 = 5;
+/// The most pods that a line names.
+const PODS_NAMED: usize = 12;
 
 /// The plain log. It keeps the seconds of loads between two lines of figures.
 #[derive(Debug, Default)]
@@ -122,6 +124,7 @@ pub(crate) fn line(event: &LabEvent) -> Option<(Tone, String)> {
         LabEvent::Doing { what } => (Tone::Dim, what.clone()),
         LabEvent::Object { change, object } => (Tone::Dim, format!("{change} {object}")),
         LabEvent::Load(_) => return None,
+        LabEvent::Pods(changes) => pods(changes),
         LabEvent::Canary(record) => return canary_log::line(&record.event),
         LabEvent::StepEnded { step, status, seconds, message, .. } => {
             let (tone, word) = match status {
@@ -151,6 +154,21 @@ pub(crate) fn line(event: &LabEvent) -> Option<(Tone, String)> {
     })
 }
 
+/// Pods that have changed, each as in the live picture.
+fn pods(changes: &PodChanges) -> (Tone, String) {
+    let one = |pod: &PodSeen| {
+        let node = if pod.node.is_empty() { String::new() } else { format!(" on {}", pod.node) };
+        let restarts = if pod.restarts > 0 { format!(", {} restarts", pod.restarts) } else { String::new() };
+        format!("{} {}/{} {}{node}{restarts}", pod.name, pod.ready, pod.containers, pod.state)
+    };
+    let gone = changes.gone.iter().map(|name| format!("{name} is gone"));
+    let all: Vec<String> = changes.changed.iter().map(one).chain(gone).collect();
+    let (named, rest) = all.split_at(all.len().min(PODS_NAMED));
+    let more = if rest.is_empty() { String::new() } else { format!("; and {} more", rest.len()) };
+    let tone = if changes.changed.iter().all(PodSeen::is_well) { Tone::Dim } else { Tone::Warn };
+    (tone, format!("pods: {}{more}", named.join("; ")))
+}
+
 fn with_detail(text: String, detail: &str) -> String {
     if detail.is_empty() { text } else { format!("{text} ({detail})") }
 }
@@ -177,6 +195,30 @@ mod tests {
             p99_ms: Some(p99_ms),
             spread: kubsets_load::Spread::default(),
         })
+    }
+
+    #[test]
+    fn pods_are_told_as_in_the_picture() {
+        let pod = |name: String, ready, restarts| PodSeen {
+            name,
+            ready,
+            containers: 1,
+            state: "Running".into(),
+            restarts,
+            node: "worker-1".into(),
+            created: None,
+        };
+        let changes = PodChanges {
+            changed: vec![pod("a".into(), 1, 0), pod("b".into(), 0, 2)],
+            gone: vec!["c".into()],
+        };
+        let (tone, text) = line(&LabEvent::Pods(changes)).expect("is told");
+        assert_eq!(tone, Tone::Warn);
+        assert_eq!(text, "pods: a 1/1 Running on worker-1; b 0/1 Running on worker-1, 2 restarts; c is gone");
+        let many = (0..20).map(|number| pod(format!("p{number}"), 1, 0)).collect();
+        let (tone, text) =
+            line(&LabEvent::Pods(PodChanges { changed: many, gone: Vec::new() })).expect("is told");
+        assert!(tone == Tone::Dim && text.contains("p11 ") && text.ends_with("; and 8 more"), "{text}");
     }
 
     #[test]

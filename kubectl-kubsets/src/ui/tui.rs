@@ -12,7 +12,7 @@ mod pen;
 mod terminal;
 mod update;
 
-pub(crate) use lab::{LabFacts, LabNews, LabView, PodLine};
+pub(crate) use lab::{LabFacts, LabView};
 pub(crate) use load::{LoadFacts, LoadView, show_load};
 pub(crate) use model::{CanaryView, Facts};
 pub(crate) use terminal::{End, Picture, show};

@@ -96,6 +96,27 @@ fn a_crossed_threshold_fails() {
     assert!(text.contains("planned 20 = ok"), "{text}");
 }
 
+#[test]
+fn thresholds_are_test_cases() {
+    let (here, url) = (Surroundings::new(), server());
+    let file = here.home().join("results.xml");
+    let rules = ["--fail-if", "rate < 1000", "--fail-if", "p99 > 60s"];
+    let args = ["load", &url, "--rate", "20", "--duration", "1s", "--junit", file.to_str().expect("UTF-8")];
+    let output = here.run(&[&args[..], &rules[..]].concat());
+    assert!(matches!(output.status.code(), Some(1 | 3)), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = std::fs::read_to_string(file).expect("is written");
+    assert!(text.contains("<testsuite name=\"load\" tests=\"3\" failures=\"1\""), "{text}");
+    for part in [
+        "<testcase name=\"the load generator kept up to the end\" classname=\"load.generator\"",
+        "<testcase name=\"not rate &lt; 1000\" classname=\"load.thresholds\" time=\"0.000\">",
+        "<failure message=\"rate &lt; 1000, measured ",
+        "<testcase name=\"not p99 &gt; 60000ms\" classname=\"load.thresholds\" time=\"0.000\"/>",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert_eq!(here.run(&["load", &url, "--find-max", "--junit", "x.xml"]).status.code(), Some(2));
+}
+
 /// The page of a short load.
 pub(crate) fn page(here: &Surroundings) -> String {
     let (url, file) = (server(), here.home().join("load.html"));

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
+use crate::report::lab::{POD_KILL, state};
 use crate::report::{BAD, GOOD, output, record};
 use crate::run::Surroundings;
 
@@ -17,6 +18,24 @@ fn a_canary_as_lines() {
 #[test]
 fn a_canary_under_other_rules() {
     insta::assert_snapshot!(output(&Surroundings::new(), &["canary", "replay", &record(BAD), "--judge"]));
+}
+
+#[test]
+fn the_last_run_is_that_of_the_family() {
+    let here = Surroundings::new();
+    let state = state(&here);
+    let newest = std::path::Path::new(&state).join("runs/261121-000000-0001");
+    std::fs::create_dir_all(&newest).expect("is made");
+    for file in ["plan.json", "events.jsonl"] {
+        std::fs::copy(std::path::Path::new(&record(GOOD)).join(file), newest.join(file)).expect("is copied");
+    }
+    let last = |family: &str| output(&here, &[family, "replay", "--speed", "0", "--state-dir", &state]);
+    assert!(last("canary").contains(GOOD), "{}", last("canary"));
+    for family in ["chaos", "lab"] {
+        assert!(last(family).contains(&format!("run {POD_KILL}: chaos/pod-kill")), "{}", last(family));
+    }
+    let none = here.run(&["gateway", "replay", "--state-dir", &state]);
+    assert_eq!(none.status.code(), Some(2), "{}", String::from_utf8_lossy(&none.stdout));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `report`: real records, in every form, without a cluster.
 
 mod browser;
-mod lab;
+pub(crate) mod lab;
 
 use std::path::PathBuf;
 

@@ -18,8 +18,9 @@ impl<S: Stage, T: TickSource> Machine<'_, S, T> {
             percent: self.percent,
             judged: look.is_some(),
             planned: tick.planned,
-            stable: side(&stable),
-            canary: side(&canary),
+            stalled: tick.disturbed,
+            stable: SideTick { slow: self.bench.slow(&stable), ..side(&stable) },
+            canary: SideTick { slow: self.bench.slow(&canary), ..side(&canary) },
             dropped: dropped(tick),
             never_sent: tick.never_sent,
             in_flight: tick.in_flight,
@@ -41,5 +42,6 @@ fn side(version: &VersionTick) -> SideTick {
         p50_ms: millis(0.5),
         p99_ms: millis(0.99),
         spread: Spread::of(&version.latencies),
+        slow: None,
     }
 }

@@ -18,11 +18,13 @@ struct FakeStage {
     calls: Mutex<Vec<String>>,
     share: Arc<Mutex<f64>>,
     fail_at: Option<&'static str>,
+    panic_at: Option<&'static str>,
 }
 
 impl FakeStage {
     fn call(&self, name: &str, detail: &str) -> Result<(), StageError> {
         self.calls.lock().unwrap().push(format!("{name}{detail}"));
+        assert!(self.panic_at != Some(name), "a bug");
         if self.fail_at == Some(name) { Err(StageError::Watchdog("fake".into())) } else { Ok(()) }
     }
 
@@ -74,6 +76,8 @@ struct FakeTicks {
     /// Share that the canary gets whatever is ordered.
     stuck_at: Option<f64>,
     stalls: bool,
+    /// Latency of the canary in milliseconds.
+    latency: u64,
 }
 
 impl FakeTicks {
@@ -88,6 +92,7 @@ impl FakeTicks {
             quiet: false,
             stuck_at: None,
             stalls: false,
+            latency: 10,
         }
     }
 }
@@ -108,7 +113,7 @@ impl TickSource for FakeTicks {
             self.seen += canary;
             self.seen / every - before
         });
-        let mut tick = second((total - canary, 0, 10), (canary, failed, 10));
+        let mut tick = second((total - canary, 0, 10), (canary, failed, self.latency));
         tick.disturbed = self.stalls && ordered > 0.0;
         Some(Arc::new(tick))
     }
@@ -180,6 +185,38 @@ async fn a_bad_canary_goes_back_from_its_first_step() {
 }
 
 #[tokio::test]
+async fn the_record_has_what_a_slow_canary_was_judged_by() {
+    let stage = FakeStage::default();
+    let ticks = FakeTicks { latency: 200, ..FakeTicks::new(&stage, None) };
+    let plan = plan_for(spec()).unwrap();
+    let (_keep, lock) = watch::channel(LockState::Held);
+    let (sender, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let cancel = CancellationToken::new();
+    let events = Events::new(sender);
+    let ended = Machine::new(&plan, &stage, bench(&plan), ticks, &events, (&cancel, lock)).run().await;
+    drop(events);
+    assert_eq!(ended.stop.verdict(), (RunVerdict::RolledBack, 1), "{}", ended.stop.reason());
+    let mut judge = kubsets_judge::Judge::new(plan.judge.clone()).unwrap();
+    let mut verdict = Verdict::Hold;
+    while let Some(record) = told.recv().await {
+        match record.event {
+            RunEvent::Frozen { thresholds_ms, margins, slow, .. } => {
+                let margins = margins.unwrap();
+                judge.freeze(&kubsets_judge::Thresholds { above: thresholds_ms, margins });
+                assert!(slow.is_some_and(|slow| slow.answers > 1000 && slow.above[0] == 0));
+            }
+            RunEvent::Tick(tick) if tick.judged => {
+                let slow = tick.canary.slow.unwrap();
+                assert_eq!((slow.answers, slow.above), (tick.canary.requests, [slow.answers; 3]));
+                verdict = judge.observe(&tick.judge_tick()).verdict();
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(verdict, Verdict::Fail);
+}
+
+#[tokio::test]
 async fn an_interrupt_goes_back_from_where_it_comes() {
     let cancel = CancellationToken::new();
     let stage = FakeStage::default();
@@ -240,6 +277,20 @@ async fn a_failing_stage_goes_back_and_says_why() {
         let calls = stage.calls();
         assert!(calls.contains(&"give-back Before".to_owned()), "{fail_at}: {calls:?}");
         assert!(ended.stop.reason().contains("fake"));
+    }
+}
+
+#[tokio::test]
+async fn a_panic_goes_back_too() {
+    for panic_at in ["prepare", "shift", "replace"] {
+        let stage = FakeStage { panic_at: Some(panic_at), ..FakeStage::default() };
+        let ticks = FakeTicks::new(&stage, None);
+        let ended = run(spec(), &stage, ticks, &CancellationToken::new()).await;
+        assert_eq!(ended.stop.verdict(), (RunVerdict::Error, 5), "{panic_at}");
+        assert_eq!(ended.stop.reason(), "kubsets itself broke: a bug");
+        let calls = stage.calls();
+        assert!(calls.ends_with(&["give-back Before".to_owned(), "clean-up Before".to_owned()]), "{calls:?}");
+        assert!(ended.undo.is_ok());
     }
 }
 

@@ -60,6 +60,9 @@ pub enum StageError {
     /// The Lease was lost: somebody else is restoring.
     #[error("the run was taken over: {0}")]
     TakenOver(String),
+    /// A panic: a mistake of this program.
+    #[error("kubsets itself broke: {0}")]
+    Broken(String),
     /// The undo of a change cannot be put on record, so that the change is not made.
     #[error(transparent)]
     NoUndo(KeeperError),
@@ -129,7 +132,7 @@ impl Hint for StageError {
             Self::State(_) => Some("set KUBSETS_STATE to a folder that can be written".into()),
             Self::Busy(_) => Some("kubectl kubsets canary status".into()),
             Self::Changed(_) => Some("make a new plan and look at it".into()),
-            Self::Load(_) | Self::Judge(_) | Self::TakenOver(_) | Self::NoUndo(_) => None,
+            Self::Load(_) | Self::Judge(_) | Self::TakenOver(_) | Self::Broken(_) | Self::NoUndo(_) => None,
         }
     }
 }

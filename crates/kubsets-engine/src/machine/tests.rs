@@ -29,6 +29,8 @@ struct FakeStage {
     lacking: bool,
     dirty: bool,
     hang: Option<&'static str>,
+    /// Step in which the engine breaks.
+    panic: Option<&'static str>,
     /// Cancelled while the first step is done.
     interrupt: Option<CancellationToken>,
     /// Whether another terminal asks for an end while the first step is done.
@@ -64,6 +66,7 @@ impl Stage for &FakeStage {
 
     async fn perform(&self, step: &PlannedStep, _: &Bindings) -> Result<Value, StepError> {
         self.note(step.name.clone());
+        assert!(self.panic != Some(step.name.as_str()), "a bug");
         if self.hang == Some(step.name.as_str()) {
             std::future::pending::<()>().await;
         }
@@ -266,6 +269,18 @@ async fn a_failed_step_stops_the_steps_and_is_undone() {
     assert_eq!(outcome.reason, "first: as told");
     assert_eq!(outcome.steps[1].status, StepStatus::NotRun);
     assert!(stage.calls.lock().unwrap().contains(&"undo".to_owned()));
+}
+
+#[tokio::test]
+async fn a_panic_is_undone_too() {
+    for step in ["first", "second"] {
+        let stage = FakeStage { panic: Some(step), ..stage(json!({"failed": 0})) };
+        let outcome = outcome(&stage, &CancellationToken::new()).await;
+        assert_eq!((outcome.verdict, outcome.exit_code), (Verdict::Error, 5), "{step}");
+        assert_eq!(outcome.reason, "kubsets itself broke: a bug");
+        assert!(outcome.undo.is_some_and(|undo| undo.equal));
+        assert_eq!(stage.calls.lock().unwrap().last().map(String::as_str), Some("undo"), "{step}");
+    }
 }
 
 #[tokio::test]

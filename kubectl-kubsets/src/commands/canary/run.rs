@@ -1,5 +1,7 @@
 //! `canary run`: a lab of one canary, run by the engine, whose promotion stays.
 
+use std::path::PathBuf;
+
 use kubsets_delivery::{Outcome, Plan, RunVerdict, StateDir, record};
 use kubsets_engine::{ClusterStage, LabEvent, LabRecord, Setting, World};
 use kubsets_kube::Access;
@@ -11,12 +13,13 @@ use super::plan;
 use super::release::Release;
 use crate::app::App;
 use crate::commands::dry_run::{self, DryRun};
+use crate::commands::lab::farewell::Results;
 use crate::commands::lab::follow::{self, Reading};
 use crate::commands::lab::watch::watch;
 use crate::report;
+use crate::report::junit::released;
 use crate::signals;
-use crate::ui::canary_log;
-use crate::ui::{ExitCode, Failure, Format, Printer, Risk};
+use crate::ui::{ExitCode, Failure, Format, LabLog, Printer, Risk};
 
 /// Arguments of `canary run`.
 #[derive(clap::Args, Debug)]
@@ -34,6 +37,11 @@ pub(super) struct Args {
 
     #[command(flatten)]
     reading: Reading,
+
+    /// File for the results as `JUnit` XML: a test case for each step and each expectation, and one for the verdict
+    /// where nothing was promoted
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    junit: Option<PathBuf>,
 }
 
 /// Runs a canary to its end.
@@ -53,6 +61,8 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let question = format!("release a new version of {} on this cluster", plan.spec.deployment);
     app.ui.confirm(Risk::Moderate, &question)?;
 
+    let mut results = Results::to(args.junit.clone())?;
+    let started_at = jiff::Timestamp::now();
     let state = StateDir::at(app.state_dir());
     report::note_environment(&app.ui, &access, &state, &plan.run).await;
     let (cancel, leave) = (CancellationToken::new(), CancellationToken::new());
@@ -81,7 +91,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     };
     let work = Box::pin(kubsets_engine::run(&lab, setting, |events| ClusterStage::new(world, events)));
     let live = !args.plain && app.ui.has_screen() && app.ui.format() == Format::Table && !app.ui.is_quiet();
-    let watching = async {
+    let watching = Box::pin(async {
         if args.reading.along {
             follow::print(&app.ui, events).await;
         } else if live {
@@ -89,7 +99,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         } else {
             log(&app.ui, events).await;
         }
-    };
+    });
     let ended = signals::guarded(&app.ui, (&cancel, &leave), work, watching).await;
     let Some(ended) = ended else {
         return Err(Failure::new(
@@ -103,6 +113,7 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         .into());
     };
     let Some(mut outcome) = record::outcome(&state, &plan.run)? else {
+        results.add(&lab, released(ended.clone(), None), started_at)?;
         // Without an outcome on record there is no success to tell.
         let code = match ExitCode::from_number(ended.exit_code) {
             ExitCode::Success => ExitCode::Cluster,
@@ -111,11 +122,12 @@ pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         return Err(Failure::new(code, format!("the canary came to no outcome: {}", ended.reason)).into());
     };
     if args.release.names_a_lab() {
-        outcome.expectations = ended.expectations;
+        outcome.expectations.clone_from(&ended.expectations);
         state.write(&outcome.run, record::RUN_FILE, &outcome)?;
     }
     args.reading.end(&app.ui, "CanaryOutcome", &outcome, |style| outcome::describe(&outcome, style))?;
     farewell(app, &state, &outcome);
+    results.add(&lab, released(ended, Some(&outcome)), started_at)?;
     Ok(ExitCode::from_number(outcome.exit_code))
 }
 
@@ -142,9 +154,11 @@ fn announce(app: &App, access: &Access, plan: &Plan) {
 
 /// The plain log: a line per event, and figures now and then.
 async fn log(ui: &Printer, mut events: UnboundedReceiver<LabRecord>) {
+    let mut log = LabLog::default();
     while let Some(record) = events.recv().await {
-        if let LabEvent::Canary(record) = record.event
-            && let Some(text) = canary_log::timed(&record, ui.message_style())
+        // What the lab around the canary tells says the same again.
+        if matches!(record.event, LabEvent::Canary(_) | LabEvent::Pods(_))
+            && let Some(text) = log.timed(&record, ui.message_style())
         {
             ui.message(text);
         }

@@ -21,7 +21,7 @@ pub(super) fn say(app: &App, folder: &Path, outcome: &Outcome) {
 
 /// Results as `JUnit` XML, written again after each run, so that those of the runs before an interrupt are there.
 #[derive(Debug)]
-pub(super) struct Results {
+pub(crate) struct Results {
     file: Option<PathBuf>,
     suites: Vec<Suite>,
 }
@@ -32,7 +32,7 @@ impl Results {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub(super) fn to(file: Option<PathBuf>) -> anyhow::Result<Self> {
+    pub(crate) fn to(file: Option<PathBuf>) -> anyhow::Result<Self> {
         let results = Self { file, suites: Vec::new() };
         results.write()?;
         Ok(results)
@@ -42,15 +42,13 @@ impl Results {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         plan: &Plan,
         outcome: Outcome,
         started_at: jiff::Timestamp,
     ) -> anyhow::Result<()> {
-        // Readers of the form do without parts of a second.
-        let started_at = started_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        self.suites.push(Suite { plan: plan.clone(), outcome, started_at });
+        self.suites.push(Suite::new(plan.clone(), outcome, started_at));
         self.write()
     }
 

@@ -184,10 +184,10 @@ async fn one(
         presented: args.step,
         prometheus: args.prometheus_url.clone(),
     };
-    let work = kubsets_engine::run(plan, setting, |events| ClusterStage::new(world, events));
+    let work = Box::pin(kubsets_engine::run(plan, setting, |events| ClusterStage::new(world, events)));
     // A presenter answers on standard input, which the picture would take for its keys.
     let lines = args.plain || args.step || app.ui.is_quiet() || app.ui.format() != Format::Table;
-    let watching = async {
+    let watching = Box::pin(async {
         if args.reading.along {
             follow::print(&app.ui, events).await;
         } else if !lines && app.ui.has_screen() {
@@ -195,7 +195,7 @@ async fn one(
         } else {
             follow::follow(&app.ui, events).await;
         }
-    };
+    });
     let ended = signals::guarded(&app.ui, (&cancel, &leave), work, watching).await;
     let Some(ended) = ended else {
         return Err(Failure::new(ExitCode::Interrupted, format!("stopped before run {run} was undone"))

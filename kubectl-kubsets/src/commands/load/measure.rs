@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::Args;
 use super::figures::Figures;
+use super::junit;
 use super::metrics::Metrics;
 use super::report;
 use crate::app::App;
@@ -65,6 +66,9 @@ pub(super) fn finish(
     if let Some(file) = &args.html {
         std::fs::write(file, kubsets_report::report_html(&load_story(&run)))
             .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    if let Some(file) = &args.junit {
+        junit::write(file, &run, &args.fail_if, interrupted)?;
     }
     let told = Told { report, slo: run.slo() };
     app.ui.emit("LoadReport", &told, |style| report::render(report, &crossed, told.slo.as_ref(), style))?;

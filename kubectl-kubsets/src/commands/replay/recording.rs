@@ -5,14 +5,14 @@ use std::path::Path;
 use anyhow::Context as _;
 use kubsets_delivery::{Plan, Record, RunEvent, record};
 use kubsets_engine::{EVENTS_FILE, LabEvent, LabRecord};
-use kubsets_judge::{Indicator, JudgeConfig};
+use kubsets_judge::JudgeConfig;
 use serde::de::DeserializeOwned;
 
 use crate::ui::Failure;
 
 /// The kind of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(super) enum Kind {
     /// Of a lab.
     Lab,
     /// Of a canary.
@@ -81,19 +81,18 @@ fn events<T: DeserializeOwned>(path: &Path) -> anyhow::Result<Option<Vec<T>>> {
     Ok(Some(events).filter(|events| !events.is_empty()))
 }
 
-/// The settings that the run was judged by, for errors alone: a record has no latency of single requests.
+/// The settings that the run was judged by.
 pub(super) fn judge_config(folder: &Path) -> anyhow::Result<JudgeConfig> {
     let path = folder.join(record::PLAN_FILE);
-    let config = match std::fs::read_to_string(&path) {
+    match std::fs::read_to_string(&path) {
         Ok(text) => {
             let plan: Plan =
                 serde_json::from_str(&text).with_context(|| format!("cannot read {}", path.display()))?;
-            plan.judge
+            Ok(plan.judge)
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => JudgeConfig::default(),
-        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
-    };
-    Ok(JudgeConfig { indicators: vec![Indicator::Error], ..config })
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(JudgeConfig::default()),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
 }
 
 #[cfg(test)]

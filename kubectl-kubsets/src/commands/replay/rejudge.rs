@@ -1,8 +1,10 @@
 //! Judges the recorded seconds of a canary again, by other rules. Pure.
 
-use kubsets_delivery::{Record, RunEvent};
+use kubsets_delivery::{Record, RunEvent, SlowTick};
 use kubsets_judge::compare::ClassicRule;
-use kubsets_judge::{ConfigError, Judge, JudgeConfig, LimitTest, Tick, Verdict as Judged};
+use kubsets_judge::{
+    Block, ConfigError, Counts, Indicator, Judge, JudgeConfig, LimitTest, Thresholds, Tick, Verdict as Judged,
+};
 use serde::Serialize;
 
 use crate::ui::percent;
@@ -61,6 +63,8 @@ pub(super) struct Rejudged {
     /// What the run decided itself; absent when it was killed before.
     pub(super) recorded_decision: Option<String>,
     pub(super) recorded_reason: String,
+    /// What our own judge looked at: errors alone where slow answers are not on record.
+    pub(super) indicators: Vec<Indicator>,
     /// The judge first, then the rules of other tools.
     pub(super) rules: Vec<Row>,
 }
@@ -69,6 +73,8 @@ pub(super) struct Rejudged {
 #[derive(Default)]
 struct Seconds {
     warm: Vec<Tick>,
+    /// Stable's latency in the warm-up; absent in older records.
+    baseline: Option<(Thresholds, SlowTick)>,
     /// Of each step.
     judged: Vec<Vec<Tick>>,
     steps: usize,
@@ -85,6 +91,9 @@ pub(super) fn rejudge(records: &[Record], config: &JudgeConfig) -> Result<Rejudg
                 name.clone_into(&mut run);
                 seconds.steps = steps.len();
             }
+            RunEvent::Frozen { thresholds_ms, margins: Some(margins), slow: Some(slow), .. } => {
+                seconds.baseline = Some((Thresholds { above: *thresholds_ms, margins: *margins }, *slow));
+            }
             RunEvent::StepBegan { .. } => seconds.judged.push(Vec::new()),
             RunEvent::Tick(tick) if tick.judged => match seconds.judged.last_mut() {
                 Some(step) => step.push(tick.judge_tick()),
@@ -92,7 +101,7 @@ pub(super) fn rejudge(records: &[Record], config: &JudgeConfig) -> Result<Rejudg
             },
             RunEvent::Tick(tick) if seconds.judged.is_empty() => {
                 before_judging += 1;
-                if before_judging > COLD {
+                if before_judging > COLD && !tick.stalled {
                     seconds.warm.push(tick.judge_tick());
                 }
             }
@@ -101,7 +110,11 @@ pub(super) fn rejudge(records: &[Record], config: &JudgeConfig) -> Result<Rejudg
         }
     }
     let all: Vec<Tick> = seconds.judged.iter().flatten().copied().collect();
-    let mut rules = vec![by_evidence(&seconds, config)?];
+    let config = match seconds.baseline {
+        Some(_) => config.clone(),
+        None => JudgeConfig { indicators: vec![Indicator::Error], ..config.clone() },
+    };
+    let mut rules = vec![by_evidence(&seconds, &config)?];
     rules.extend(ClassicRule::standard().iter().map(|rule| {
         let said = rule.judge(&all);
         Row {
@@ -112,7 +125,8 @@ pub(super) fn rejudge(records: &[Record], config: &JudgeConfig) -> Result<Rejudg
         }
     }));
     let (recorded_decision, recorded_reason) = decided.map_or((None, String::new()), |(d, r)| (Some(d), r));
-    Ok(Rejudged { run, judged_seconds: all.len() as f64, recorded_decision, recorded_reason, rules })
+    let (judged_seconds, indicators) = (all.len() as f64, config.indicators);
+    Ok(Rejudged { run, judged_seconds, recorded_decision, recorded_reason, indicators, rules })
 }
 
 /// Our own judge: FAIL over the whole run, PASS when every step shows the canary below the limit.
@@ -123,6 +137,11 @@ fn by_evidence(seconds: &Seconds, config: &JudgeConfig) -> Result<Row, ConfigErr
         percent(config.error_limit)
     );
     let mut judge = Judge::new(config.clone())?;
+    if let Some((thresholds, slow)) = &seconds.baseline {
+        judge.freeze(thresholds);
+        let [slow50, slow90, slow99] = slow.counts().map(|stable| Block::new(stable, Counts::default()));
+        judge.warm_up(&Tick { slow50, slow90, slow99, ..Tick::default() });
+    }
     seconds.warm.iter().for_each(|tick| judge.warm_up(tick));
     let needed = -config.pass_alpha.ln();
     let (mut passed, mut elapsed, mut newest) = (0, 0.0, 0.0_f64);
@@ -217,6 +236,44 @@ mod tests {
         let own = said.rules[0].failed_after_seconds.expect("fails");
         assert!(own < 20.0, "{own}");
         assert_eq!(said.rules[1].failed_after_seconds, Some(60.0));
+    }
+
+    /// The seconds of a run with their slow answers, in which the canary takes longer than stable's 99th percentile.
+    fn slow_run(canary_above: u64) -> Vec<Record> {
+        let slow = |answers, above| Some(SlowTick { answers, above: [above; 3] });
+        let mut each = tick((90, 0), (10, 0), 0);
+        (each.stable.slow, each.canary.slow) = (slow(90, 0), slow(10, canary_above));
+        let mut records = run(60, &each);
+        let begin = records.iter().position(|one| matches!(one.event, RunEvent::StepBegan { .. }));
+        let event = RunEvent::Frozen {
+            requests: 2000,
+            thresholds_ms: [15.0, 16.0, 17.0],
+            margins: Some([0.02; 3]),
+            slow: slow(2000, 0),
+        };
+        records.insert(begin.expect("begins"), Record { at: String::new(), seconds: 0.0, event });
+        records
+    }
+
+    #[test]
+    fn a_slow_canary_fails_where_slow_answers_are_on_record() {
+        let config = JudgeConfig::default();
+        let slow = own(&slow_run(10), &config);
+        assert_eq!(slow.verdict, Verdict::Fail, "{slow:?}");
+        assert!(slow.failed_after_seconds.is_some_and(|after| after < 30.0), "{slow:?}");
+        assert_eq!(own(&slow_run(0), &config).verdict, Verdict::Pass);
+        assert_eq!(own(&slow_run(10), &JudgeConfig::errors_only()).verdict, Verdict::Pass);
+        // As in records of older plugins: errors are all that is left to judge.
+        let old = rejudge(&run(60, &tick((90, 0), (10, 0), 0)), &config).expect("works");
+        assert_eq!((old.rules[0].verdict, old.indicators), (Verdict::Pass, vec![Indicator::Error]));
+        assert_eq!(rejudge(&slow_run(0), &config).expect("works").indicators, Indicator::ALL);
+    }
+
+    #[test]
+    fn a_stalled_second_says_nothing() {
+        let mut each = tick((0, 0), (100, 100), 0);
+        each.stalled = true;
+        assert_eq!(own(&run(60, &each), &JudgeConfig::errors_only()).verdict, Verdict::Inconclusive);
     }
 
     #[test]

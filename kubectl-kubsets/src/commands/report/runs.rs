@@ -68,7 +68,7 @@ impl Scope<'_> {
 ///
 /// # Errors
 /// When there is none.
-pub(super) fn last(state: &StateDir, scope: Scope<'_>) -> anyhow::Result<PathBuf> {
+pub(in crate::commands) fn last(state: &StateDir, scope: Scope<'_>) -> anyhow::Result<PathBuf> {
     let runs = state.runs();
     let mut meant = runs.iter().filter(|run| scope.has(state, run));
     let Some(last) = meant.next() else {

@@ -63,7 +63,7 @@ fn suite(verdict: Verdict, change: impl FnOnce(&mut Outcome)) -> Suite {
         exit_code: 0,
     };
     change(&mut outcome);
-    Suite { plan, outcome, started_at: "2026-11-20T16:31:48Z".into() }
+    Suite::new(plan, outcome, "2026-11-20T16:31:48.7Z".parse().unwrap())
 }
 
 /// Name and ending of the cases of a suite.
@@ -150,4 +150,27 @@ fn a_run_without_a_pass_never_looks_like_one() {
     let left = Comparison { object, pointer: None, before: None, after: Some("ab".into()), equal: false };
     let report = UndoReport { seconds: 0.5, comparisons: vec![left], equal: false };
     assert_eq!(undo(Some(report)).unwrap(), ("everything is as before".to_owned(), "failed"));
+}
+
+#[test]
+fn a_canary_that_was_rolled_back_is_a_failure_even_where_the_lab_expects_it() {
+    let path = "tests/fixtures/runs/261120-163148-d80d/run.json";
+    let mut canary: kubsets_delivery::Outcome =
+        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let endings = |canary: Option<&kubsets_delivery::Outcome>| {
+        let mut suite = suite(Verdict::Pass, |_| {});
+        suite.outcome = released(suite.outcome, canary);
+        endings(&suite)
+    };
+    let last = ("verdict".to_owned(), "failed");
+    assert_eq!(endings(Some(&canary)).pop(), Some(last));
+    assert_eq!(endings(None).pop(), Some(("verdict".to_owned(), "error")));
+    canary.verdict = kubsets_delivery::RunVerdict::Promoted;
+    assert_eq!(
+        endings(Some(&canary)).pop(),
+        Some(("verdict".to_owned(), "error")),
+        "gone on without a verdict"
+    );
+    canary.exit_code = 0;
+    assert!(endings(Some(&canary)).iter().all(|(_, word)| *word == "passed"));
 }

@@ -5,4 +5,4 @@ mod model;
 mod press;
 mod update;
 
-pub(crate) use model::{LabFacts, LabNews, LabView, PodLine};
+pub(crate) use model::{LabFacts, LabView};

@@ -58,13 +58,14 @@ pub(crate) trait Picture {
     fn stays(&self) -> bool;
 }
 
-/// Shows the picture until the events end. `abort` is cancelled when the user asks for it.
+/// Shows the picture until the events end; where it ends before, the rest is still in `events`. `abort` is cancelled
+/// when the user asks for it.
 ///
 /// # Errors
 /// When the terminal cannot be used; it is as before then.
 pub(crate) async fn show<P: Picture>(
     view: P,
-    events: UnboundedReceiver<P::Event>,
+    events: &mut UnboundedReceiver<P::Event>,
     abort: CancellationToken,
     style: Style,
 ) -> std::io::Result<End> {
@@ -78,7 +79,7 @@ pub(crate) async fn show<P: Picture>(
 async fn follow<P: Picture, B: Backend<Error: std::error::Error + Send + Sync + 'static>>(
     (mut terminal, restore): (Terminal<B>, impl FnMut()),
     mut view: P,
-    mut events: UnboundedReceiver<P::Event>,
+    events: &mut UnboundedReceiver<P::Event>,
     mut keys: UnboundedReceiver<KeyEvent>,
     abort: CancellationToken,
     look: Look,
@@ -195,15 +196,16 @@ mod tests {
         }
     }
 
-    /// Shows the picture with an event or a key: how that ended, and how often the terminal was given back.
-    async fn shown(event: bool) -> (Result<End, tokio::task::JoinError>, usize) {
+    /// Shows the picture with an event or a key: how that ended, how often the terminal was given back, and the events
+    /// that are left for others.
+    async fn shown(event: bool) -> (Result<End, String>, usize, UnboundedReceiver<()>) {
         let restored = Arc::new(std::sync::atomic::AtomicUsize::new(0));
         let count = Arc::clone(&restored);
         let restore = move || {
             count.fetch_add(1, Ordering::Relaxed);
         };
         let terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
-        let (feed, events) = unbounded_channel();
+        let (feed, mut events) = unbounded_channel();
         let (press, keys) = unbounded_channel();
         if event {
             feed.send(()).unwrap();
@@ -211,22 +213,24 @@ mod tests {
             press.send(KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE)).unwrap();
         }
         let abort = CancellationToken::new();
-        let task = tokio::spawn(follow((terminal, restore), Broken::default(), events, keys, abort, LOOK));
-        let ended = task.await.map(|end| end.unwrap());
-        drop((feed, press));
-        (ended, restored.load(Ordering::Relaxed))
+        let picture = follow((terminal, restore), Broken::default(), &mut events, keys, abort, LOOK);
+        let ended = kubsets_undo::caught(picture).await.map(|end| end.unwrap());
+        let _ = feed.send(());
+        drop(press);
+        (ended, restored.load(Ordering::Relaxed), events)
     }
 
     #[tokio::test]
     async fn the_terminal_is_given_back_when_a_picture_panics() {
-        let (ended, restored) = shown(true).await;
-        assert!(ended.unwrap_err().is_panic());
+        let (ended, restored, mut left) = shown(true).await;
+        assert_eq!(ended.unwrap_err(), "this picture cannot be drawn");
         assert_eq!(restored, 1);
+        assert_eq!((left.recv().await, left.recv().await), (Some(()), None), "lines go on with the rest");
     }
 
     #[tokio::test]
     async fn the_terminal_is_given_back_when_the_user_leaves() {
-        let (ended, restored) = shown(false).await;
+        let (ended, restored, _) = shown(false).await;
         assert_eq!((ended.unwrap(), restored), (End::Left, 1));
     }
 }

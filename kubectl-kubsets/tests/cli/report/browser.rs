@@ -12,10 +12,8 @@ use crate::run::Surroundings;
 
 /// The first screen of acceptance: width and height in pixels.
 const SCREEN: (u32, u32) = (1280, 800);
-/// A phone as pictures show it.
-const HAND: (u32, u32) = (390, 844);
-/// A phone as scripts see it: they are not told of a narrower window.
-const PHONE: (u32, u32) = (500, 844);
+/// A phone: width and height in pixels. No window of the browser is that narrow, a frame in it is.
+const PHONE: (u32, u32) = (390, 844);
 /// Colour schemes, in the numbers of Chromium.
 const DARK: u8 = 0;
 const LIGHT: u8 = 1;
@@ -30,6 +28,20 @@ const MEASURE: &str = "<script>addEventListener('load', () => {
   document.title = ['MEASURED', ...['verdict', 'reason', 'numbers', 'repeat'].map(end),
     document.documentElement.scrollWidth].join(' ');
 });</script></body>";
+
+/// Writes into the title how wide the page in the frame is, how many parts of it scroll to the side (but wide tables,
+/// which have a place of their own to do so), the brightness of its background and of its text, and the part that
+/// reaches furthest.
+const MEASURE_FRAME: &str = "<script>addEventListener('load', () => {
+  const frame = document.querySelector('iframe'), page = frame.contentDocument;
+  const all = [...page.querySelectorAll('body *')];
+  const scrolls = e => !e.matches('.scroll') && e.scrollWidth > e.clientWidth + 1 && /auto|scroll/.test(frame.contentWindow.getComputedStyle(e).overflowX);
+  const furthest = all.reduce((a, b) => a.getBoundingClientRect().right >= b.getBoundingClientRect().right ? a : b);
+  const style = frame.contentWindow.getComputedStyle(page.body);
+  const brightness = color => color.match(/[0-9]+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0);
+  document.title = ['MEASURED', page.documentElement.scrollWidth, all.filter(scrolls).length,
+    brightness(style.backgroundColor), brightness(style.color), furthest.localName + '.' + furthest.className].join(' ');
+});</script>";
 
 #[expect(clippy::print_stderr, reason = "a test that is skipped has to say so")]
 fn browser() -> Option<PathBuf> {
@@ -71,8 +83,8 @@ fn start(browser: &Path, home: &Path, page: &str, args: &[String]) -> (Vec<u8>, 
 }
 
 /// Opens a page: its document after loading, and what was said on the console.
-fn open(browser: &Path, home: &Path, page: &str, (width, height): (u32, u32)) -> (String, Vec<String>) {
-    let args = ["--dump-dom".to_owned(), format!("--window-size={width},{height}")];
+fn open(browser: &Path, home: &Path, page: &str, screen: (u32, u32)) -> (String, Vec<String>) {
+    let args = ["--dump-dom".to_owned(), window(screen)];
     let (document, console) = start(browser, home, page, &args);
     (String::from_utf8_lossy(&document).into_owned(), console)
 }
@@ -96,15 +108,51 @@ fn size(picture: &[u8]) -> (u32, u32) {
     (number(16), number(20))
 }
 
-/// A canary, a lab, and a load, as pages.
-fn pages(here: &Surroundings) -> [(&'static str, String); 3] {
+/// One run of each kind, as pages.
+fn pages(here: &Surroundings) -> Vec<(&'static str, String)> {
     let page = |run: &str| output(here, &["report", run, "-o", "html"]);
     let labs = super::lab::state(here);
-    [
-        ("canary", page(&record(BAD))),
-        ("lab", page(&format!("{labs}/runs/{}", super::lab::POD_KILL))),
-        ("load", crate::load::page(here)),
+    vec![
+        ("a rolled back canary", page(&record(BAD))),
+        ("a promoted canary", page(&record(GOOD))),
+        ("a lab", page(&format!("{labs}/runs/{}", super::lab::POD_KILL))),
+        ("a lab with a canary", page(&format!("{labs}/runs/{}", super::lab::RELEASE))),
+        ("a load", crate::load::page(here)),
     ]
+}
+
+/// Two runs side by side, as a page.
+fn comparison(here: &Surroundings) -> (&'static str, String) {
+    let two = ["report", "--compare", &record(GOOD), &record(BAD), "-o", "html"];
+    ("a comparison", output(here, &two))
+}
+
+/// A page as it is, in a frame of the size of a phone; `script` comes after it.
+fn on_a_phone(page: &str, script: &str) -> String {
+    let (width, height) = PHONE;
+    let page = page.replace('&', "&amp;").replace('"', "&quot;");
+    let frame = format!(
+        "<iframe style=\"border:0\" width=\"{width}\" height=\"{height}\" srcdoc=\"{page}\"></iframe>"
+    );
+    format!("<!DOCTYPE html><meta charset=\"utf-8\"><body style=\"margin:0\">{frame}{script}</body>")
+}
+
+/// What the title says that a script has measured.
+fn measured(browser: &Path, home: &Path, page: &str, more: &[String]) -> Vec<String> {
+    let args: Vec<String> = std::iter::once("--dump-dom".to_owned()).chain(more.iter().cloned()).collect();
+    let (document, console) = start(browser, home, page, &args);
+    assert_eq!(console, Vec::<String>::new());
+    let document = String::from_utf8_lossy(&document);
+    let title = document.split("<title>MEASURED ").nth(1).expect("was measured");
+    title.split('<').next().unwrap_or_default().split(' ').map(str::to_owned).collect()
+}
+
+fn scheme(number: u8) -> String {
+    format!("--blink-settings=preferredColorScheme={number}")
+}
+
+fn window((width, height): (u32, u32)) -> String {
+    format!("--window-size={width},{height}")
 }
 
 /// Ends of verdict, reason, numbers and repeat command, and the width of the page.
@@ -113,25 +161,19 @@ fn measure(browser: &Path, home: &Path, page: &str, screen: (u32, u32)) -> Vec<i
     let start = page.find("<meta http-equiv=\"Content-Security-Policy\"").expect("has a policy");
     let end = start + page[start..].find('>').expect("ends") + 1;
     let page = format!("{}{}", &page[..start], &page[end..]).replace("</body>", MEASURE);
-    let (document, console) = open(browser, home, &page, screen);
-    assert_eq!(console, Vec::<String>::new());
-    let title = document.split("<title>MEASURED ").nth(1).expect("was measured");
-    let title = title.split('<').next().unwrap_or_default();
-    title.split(' ').map(|number| number.parse().expect("is a number")).collect()
+    let measured = measured(browser, home, &page, &[window(screen)]);
+    measured.iter().map(|number| number.parse().expect("is a number")).collect()
 }
 
 #[test]
 fn pages_are_drawn_on_every_screen_and_on_paper() {
     let Some(browser) = browser() else { return };
     let here = Surroundings::new();
-    for (kind, page) in pages(&here) {
+    for (kind, page) in pages(&here).into_iter().chain([comparison(&here)]) {
         assert!(page.len() <= LIMIT, "{kind}: {} bytes", page.len());
-        for screen in [SCREEN, HAND] {
-            let picture = |scheme: u8| {
-                let more = [
-                    format!("--window-size={},{}", screen.0, screen.1),
-                    format!("--blink-settings=preferredColorScheme={scheme}"),
-                ];
+        for (screen, page) in [(SCREEN, page.clone()), (PHONE, on_a_phone(&page, ""))] {
+            let picture = |number: u8| {
+                let more = [window(screen), scheme(number)];
                 let picture = made(&browser, here.home(), &page, "screenshot", &more);
                 assert_eq!(size(&picture), screen, "{kind}");
                 // One colour all over packs into a few thousand bytes.
@@ -149,11 +191,7 @@ fn pages_are_drawn_on_every_screen_and_on_paper() {
 fn what_matters_is_on_the_first_screen() {
     let Some(browser) = browser() else { return };
     let here = Surroundings::new();
-    let labs = super::lab::state(&here);
-    let lab = |run: &str| format!("{labs}/runs/{run}");
-    let runs = [record(BAD), record(GOOD), lab(super::lab::POD_KILL), lab(super::lab::RELEASE)];
-    let pages = runs.map(|run| (output(&here, &["report", &run, "-o", "html"]), run));
-    for (page, run) in pages.into_iter().chain([(crate::load::page(&here), "load".to_owned())]) {
+    for (run, page) in pages(&here) {
         assert!(page.len() <= LIMIT, "{run}: {} bytes", page.len());
         let (_, console) = open(&browser, here.home(), &page, SCREEN);
         assert_eq!(console, Vec::<String>::new(), "{run}");
@@ -168,16 +206,24 @@ fn what_matters_is_on_the_first_screen() {
 fn a_phone_needs_no_scrolling_to_the_side() {
     let Some(browser) = browser() else { return };
     let here = Surroundings::new();
-    let page = output(&here, &["report", &record(BAD), "-o", "html"]);
-    let seen = measure(&browser, here.home(), &page, PHONE);
-    assert!(seen.last().is_some_and(|width| *width <= i64::from(PHONE.0)), "{seen:?}");
+    for (kind, page) in pages(&here).into_iter().chain([comparison(&here)]) {
+        let page = on_a_phone(&page, MEASURE_FRAME);
+        let brightness = [DARK, LIGHT].map(|number| {
+            let seen = measured(&browser, here.home(), &page, &[scheme(number)]);
+            let number = |place: usize| seen[place].parse::<u32>().expect("is a number");
+            assert!(number(0) <= PHONE.0 && number(1) == 0, "{kind}: {seen:?}");
+            (number(2), number(3))
+        });
+        let [dark, light] = brightness;
+        assert!(dark.0 < dark.1 && light.0 > light.1, "{kind}: {brightness:?}");
+    }
 }
 
 #[test]
 fn two_runs_open_without_an_error() {
     let Some(browser) = browser() else { return };
     let here = Surroundings::new();
-    let page = output(&here, &["report", "--compare", &record(GOOD), &record(BAD), "-o", "html"]);
+    let (_, page) = comparison(&here);
     assert!(page.len() <= LIMIT, "{} bytes", page.len());
     let (_, console) = open(&browser, here.home(), &page, SCREEN);
     assert_eq!(console, Vec::<String>::new());

@@ -15,7 +15,7 @@ use super::{BAD, output, record};
 use crate::run::Surroundings;
 
 /// A lab that failed an expectation.
-pub(super) const POD_KILL: &str = "261120-170000-a1b2";
+pub(crate) const POD_KILL: &str = "261120-170000-a1b2";
 /// A lab whose only step is the canary [`BAD`].
 pub(super) const RELEASE: &str = "261120-163147-c3d4";
 
@@ -273,7 +273,7 @@ fn release() -> Recorded {
 }
 
 /// A state folder with both labs and the canary that is a step of one.
-pub(super) fn state(here: &Surroundings) -> String {
+pub(crate) fn state(here: &Surroundings) -> String {
     let state = here.home().join("labs");
     pod_kill().write(&state);
     release().write(&state);

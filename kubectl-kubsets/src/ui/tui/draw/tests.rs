@@ -21,6 +21,7 @@ fn tick(second: u64, percent: f64) -> RunEvent {
         second,
         percent,
         judged: true,
+        stalled: false,
         planned: 100,
         stable: SideTick {
             requests: 100 - canary,
@@ -64,7 +65,10 @@ fn view() -> CanaryView {
     view.update(&at(0.0, began));
     view.update(&at(0.1, RunEvent::Doing { what: "waiting for the canary's pods".into() }));
     view.update(&at(8.0, RunEvent::Ready { stable: vec!["0.1.0".into()], canary: "0.1.1-bad".into() }));
-    view.update(&at(23.0, RunEvent::Frozen { requests: 1500, thresholds_ms: [1.2, 2.1, 4.9] }));
+    view.update(&at(
+        23.0,
+        RunEvent::Frozen { requests: 1500, thresholds_ms: [1.2, 2.1, 4.9], margins: None, slow: None },
+    ));
     let step = |step, percent, budget_seconds| RunEvent::StepBegan {
         step,
         of: 5,

@@ -1,9 +1,11 @@
 //! What the live picture of a lab shows.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
-use kubsets_engine::{Checked, LabRecord, LoadTick, StepStatus};
+use kubsets_engine::{Checked, LoadTick, PodSeen, StepStatus};
 
+use crate::ui::duration;
 use crate::ui::style::Tone;
 use crate::ui::tui::model::{CanaryView, Line};
 
@@ -22,32 +24,12 @@ pub(crate) struct LabFacts {
     pub(crate) lab: String,
 }
 
-/// What the picture is fed with.
-#[derive(Clone, Debug)]
-pub(crate) enum LabNews {
-    /// Something happened in the run.
-    Record(Box<LabRecord>),
-    /// The pods of the namespace, as they are now.
-    Pods(Vec<PodLine>),
-}
-
 /// One pod.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct PodLine {
-    /// Name.
-    pub(crate) name: String,
-    /// Containers that are ready.
-    pub(crate) ready: usize,
-    /// Containers.
-    pub(crate) containers: usize,
-    /// Phase, or the reason why it is not well.
-    pub(crate) state: String,
-    /// Restarts of all containers.
-    pub(crate) restarts: i32,
-    /// Node, once there is one.
-    pub(crate) node: String,
-    /// Age in words.
-    pub(crate) age: String,
+#[derive(Clone, Debug, Default)]
+pub(super) struct PodLine {
+    pub(super) seen: PodSeen,
+    /// When it was made on the run's clock, in seconds; mostly before its begin.
+    pub(super) made: Option<f64>,
 }
 
 /// A view.
@@ -164,7 +146,8 @@ pub(crate) struct LabView {
     pub(super) ending: Option<Ending>,
     /// The canary that is, or was last, a step.
     pub(super) canary: Option<Box<CanaryView>>,
-    pub(super) pods: Option<Vec<PodLine>>,
+    /// Pods by name, once they were looked at.
+    pub(super) pods: Option<BTreeMap<String, PodLine>>,
     pub(super) log: VecDeque<Line>,
     pub(super) page: Page,
     /// Lines that the log is scrolled back from its newest.
@@ -208,6 +191,12 @@ impl LabView {
     pub(super) fn step(&self) -> Option<(usize, &StepLine)> {
         let at = self.current?;
         self.steps.get(at).map(|step| (at + 1, step))
+    }
+
+    /// Age of a pod in words, as of now in the run.
+    pub(super) fn age(&self, pod: &PodLine) -> String {
+        let seconds = pod.made.map(|made| (self.seconds - made).max(0.0).floor());
+        seconds.map_or_else(String::new, |age| duration(Duration::from_secs_f64(age)))
     }
 
     /// Seconds that a step has taken so far.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use kubsets_engine::LabRecord;
 use ratatui::Frame;
 use ratatui::crossterm::event::{KeyCode, KeyEvent};
 
 use super::draw::draw;
-use super::model::{LabNews, LabView, Page};
+use super::model::{LabView, Page};
 use crate::ui::style::Tone;
 use crate::ui::tui::pen::Look;
 use crate::ui::tui::terminal::{Picture, Wish, is_interrupt};
@@ -15,10 +16,10 @@ use crate::ui::tui::terminal::{Picture, Wish, is_interrupt};
 const LEAP: usize = 15;
 
 impl Picture for LabView {
-    type Event = LabNews;
+    type Event = LabRecord;
 
-    fn update(&mut self, news: &LabNews) {
-        self.take(news);
+    fn update(&mut self, record: &LabRecord) {
+        self.take(record);
     }
 
     fn draw(&self, frame: &mut Frame<'_>, look: Look) {

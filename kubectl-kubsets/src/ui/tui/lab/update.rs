@@ -2,23 +2,16 @@
 
 use std::time::Duration;
 
-use kubsets_engine::{LabEvent, LabRecord, Verdict};
+use kubsets_engine::{LabEvent, LabRecord, PodChanges, Verdict};
 
-use super::model::{Ending, LabNews, LabView, Mark, StepLine, Traffic};
+use super::model::{Ending, LabView, Mark, PodLine, StepLine, Traffic};
 use crate::ui::lab_log;
 use crate::ui::style::Tone;
 use crate::ui::tui::model::{CanaryView, Facts};
 
 impl LabView {
-    /// Takes news in.
-    pub(super) fn take(&mut self, news: &LabNews) {
-        match news {
-            LabNews::Record(record) => self.record(record),
-            LabNews::Pods(pods) => self.pods = Some(pods.clone()),
-        }
-    }
-
-    fn record(&mut self, record: &LabRecord) {
+    /// Takes an event in.
+    pub(super) fn take(&mut self, record: &LabRecord) {
         self.seconds = self.seconds.max(record.seconds);
         match &record.event {
             LabEvent::Started { run, lab, question, namespace, steps, longest_seconds, .. } => {
@@ -48,6 +41,7 @@ impl LabView {
                     self.loads.push(load);
                 }
             }
+            LabEvent::Pods(changes) => self.look(record, changes),
             LabEvent::Canary(inner) => {
                 let facts = Facts { context: self.facts.context.clone(), title: self.lab.clone() };
                 self.canary.get_or_insert_with(|| Box::new(CanaryView::new(facts))).update(inner);
@@ -95,6 +89,20 @@ impl LabView {
             && let Some((tone, text)) = lab_log::line(&record.event)
         {
             self.note(tone, &text);
+        }
+    }
+
+    fn look(&mut self, record: &LabRecord, changes: &PodChanges) {
+        let pods = self.pods.get_or_insert_default();
+        for name in &changes.gone {
+            pods.remove(name);
+        }
+        let now = record.at.parse::<jiff::Timestamp>().ok();
+        for seen in &changes.changed {
+            let created = seen.created.as_ref().and_then(|at| at.parse::<jiff::Timestamp>().ok());
+            let age = now.zip(created).map(|(now, created)| now.duration_since(created).as_secs_f64());
+            let line = PodLine { seen: seen.clone(), made: age.map(|age| record.seconds - age) };
+            pods.insert(seen.name.clone(), line);
         }
     }
 

@@ -60,7 +60,7 @@ impl Pen {
     pub(super) fn lab_pods(&self, view: &LabView, rows: usize) -> Vec<Line<'static>> {
         let mut lines = vec![self.title("Pods, every 2 seconds")];
         let Some(pods) = &view.pods else {
-            let text = if view.is_replay() { "a record has no pods" } else { "not looked at yet" };
+            let text = if view.is_replay() { "none on record yet" } else { "not looked at yet" };
             lines.push(Line::from(self.span(Tone::Dim, text)));
             return lines;
         };
@@ -70,15 +70,17 @@ impl Pen {
         lines.push(Line::from(self.span(Tone::Dim, self.cut(&heads))));
         let room = rows.saturating_sub(lines.len());
         let line = |pod: &PodLine| {
-            let well = pod.ready == pod.containers || pod.state == "Succeeded";
-            let (mark, tone) = if well { ("  ", Tone::Plain) } else { (self.pick("✘ ", "! "), Tone::Warn) };
-            let name = self.cut_by(&pod.name, self.width - name_width + 1);
-            let state = self.cut_by(&pod.state, self.width - 17);
-            let ready = format!("{}/{}", pod.ready, pod.containers);
-            let text = format!("{name:<name_width$}{ready:<7}{state:<18}{:>4}{:>9}", pod.restarts, pod.age);
+            let seen = &pod.seen;
+            let (mark, tone) =
+                if seen.is_well() { ("  ", Tone::Plain) } else { (self.pick("✘ ", "! "), Tone::Warn) };
+            let name = self.cut_by(&seen.name, self.width - name_width + 1);
+            let state = self.cut_by(&seen.state, self.width - 17);
+            let ready = format!("{}/{}", seen.ready, seen.containers);
+            let text =
+                format!("{name:<name_width$}{ready:<7}{state:<18}{:>4}{:>9}", seen.restarts, view.age(pod));
             Line::from(vec![self.span(tone, mark), self.span(tone, text)])
         };
-        lines.extend(pods.iter().take(room).map(line));
+        lines.extend(pods.values().take(room).map(line));
         if pods.len() > room {
             let more = format!("{} pods in all", pods.len());
             lines[0] = self.title(&format!("Pods, every 2 seconds; {more}"));

@@ -2,20 +2,21 @@
 
 use kubsets_delivery::{Record, RunEvent, ShareReport, SideTick, TickEvent};
 use kubsets_engine::{
-    Checked, LabEvent, LabRecord, LoadTick, Outcome, StepStatus, UndoReport, Verdict, When,
+    Checked, LabEvent, LabRecord, LoadTick, Outcome, PodChanges, PodSeen, StepStatus, UndoReport, Verdict,
+    When,
 };
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use super::*;
-use crate::ui::tui::lab::{LabFacts, LabNews, PodLine};
+use crate::ui::tui::lab::LabFacts;
 
 const PLAIN: Look = Look { unicode: true, color: false };
 const ASCII: Look = Look { unicode: false, color: false };
 
 fn tell(view: &mut LabView, seconds: f64, event: LabEvent) {
     let record = LabRecord { at: "2026-01-01T12:00:00Z".into(), seconds, event };
-    view.take(&LabNews::Record(Box::new(record)));
+    view.take(&record);
 }
 
 fn second(view: &mut LabView, second: u64) {
@@ -161,21 +162,34 @@ fn help() {
 #[test]
 fn pods() {
     let mut view = view();
-    let pod = |name: &str, ready, state: &str| PodLine {
+    let pod = |name: &str, ready, state: &str| PodSeen {
         name: name.into(),
         ready,
         containers: 1,
         state: state.into(),
         restarts: 0,
         node: "worker-1".into(),
-        age: "12m 30s".into(),
+        created: Some("2026-01-01T11:47:30Z".into()),
     };
-    view.take(&LabNews::Pods(vec![
-        pod("demo-app-7c9f8b6d5-abcde", 1, "Running"),
-        pod("demo-app-7c9f8b6d5-fghij", 0, "CrashLoopBackOff"),
-        pod("migrate-x7k2p", 0, "Succeeded"),
-    ]));
+    let first = PodChanges {
+        changed: vec![
+            pod("demo-app-7c9f8b6d5-abcde", 1, "Running"),
+            pod("demo-app-7c9f8b6d5-fghij", 1, "Running"),
+            pod("demo-app-7c9f8b6d5-zzzzz", 1, "Terminating"),
+            pod("migrate-x7k2p", 0, "Succeeded"),
+        ],
+        gone: Vec::new(),
+    };
+    tell(&mut view, 18.0, LabEvent::Pods(first));
+    let next = PodChanges {
+        changed: vec![pod("demo-app-7c9f8b6d5-fghij", 0, "CrashLoopBackOff")],
+        gone: vec!["demo-app-7c9f8b6d5-zzzzz".into()],
+    };
+    tell(&mut view, 18.0, LabEvent::Pods(next));
     insta::assert_snapshot!(screen(&view, Page::Pods, PLAIN));
+    // What was not told again grows older all the same.
+    view.seconds += 60.0;
+    assert!(screen(&view, Page::Pods, PLAIN).contains("13m 30s"));
 }
 
 /// A `canary run` in its first step: a lab of one canary.
