@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::cli::values::Percent;
 use crate::cli::words::typed;
 use crate::report::{LoadRun, Slo, load_story};
+use crate::signals::Signals;
 use crate::ui::tui::{LoadFacts, LoadView, show_load};
 use crate::ui::{ExitCode, Failure, Format, Printer};
 
@@ -125,7 +126,7 @@ fn facts(args: &Args, spec: &LoadSpec) -> LoadFacts {
     }
 }
 
-/// Shows the seconds as they pass, until the end or Ctrl-C; says whether it was the latter.
+/// Shows the seconds as they pass, until the end or a signal; says whether it was the latter.
 async fn follow(
     app: &App,
     facts: LoadFacts,
@@ -136,6 +137,7 @@ async fn follow(
     if let Some(duration) = facts.duration {
         step.expect(duration);
     }
+    let mut signals = Signals::new()?;
     let mut ticks = running.ticks();
     let mut figures = Figures::default();
     let (mut more, mut interrupted) = (true, false);
@@ -152,7 +154,7 @@ async fn follow(
                 None => more = false,
             },
             report = running.wait() => break report?,
-            _ = tokio::signal::ctrl_c() => {
+            () = signals.next() => {
                 if interrupted {
                     return Err(Failure::new(ExitCode::Interrupted, "stopped without a report").into());
                 }

@@ -6,6 +6,7 @@ use kubsets_load::{FindMaxOptions, LoadSpec, Objective, find_max};
 
 use super::{Args, report};
 use crate::app::App;
+use crate::signals::Signals;
 use crate::ui::{ExitCode, Failure, millis, percent};
 
 pub(super) async fn run(app: &App, args: &Args, spec: &LoadSpec) -> anyhow::Result<ExitCode> {
@@ -19,9 +20,10 @@ pub(super) async fn run(app: &App, args: &Args, spec: &LoadSpec) -> anyhow::Resu
         let figures = format!("p99 {}, errors {}", millis(trial.p99_ms), percent(trial.error_rate));
         step.update(format!("{:.0} requests/s: {word}, {figures}", trial.rate));
     });
+    let mut signals = Signals::new()?;
     let report = tokio::select! {
         report = search => report.map_err(|error| Failure::new(ExitCode::Inconclusive, "no rate was found").because(error))?,
-        _ = tokio::signal::ctrl_c() => return Ok(ExitCode::Interrupted),
+        () = signals.next() => return Ok(ExitCode::Interrupted),
     };
     step.done("");
     app.ui.emit("FindMaxReport", &report, |style| report::render_search(&report, style))?;
