@@ -134,7 +134,10 @@ impl Line {
                     }
                 }
                 // Nothing more can come, and nothing but silence tells the end of the command.
-                Ok(None) => sleep_until(dead).await,
+                Ok(None) => {
+                    sleep_until(dead).await;
+                    return Said::Nothing;
+                }
                 Err(_) => return Said::Nothing,
             }
         }
