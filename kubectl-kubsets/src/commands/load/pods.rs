@@ -17,6 +17,7 @@ use super::order::Order;
 use super::{Args, CHEAP_ROUTE, measure, refuse};
 use crate::app::App;
 use crate::platform::components;
+use crate::report::{Environment, LoadPlan};
 use crate::signals::Signals;
 use crate::ui::{ExitCode, Failure, Risk};
 
@@ -100,7 +101,9 @@ pub(super) async fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
     if let Err(error) = removed {
         app.ui.warn(format!("the Job {} is still there and goes by itself: {error:#}", load.name()));
     }
-    measure::finish(app, args, &report, stop.is_cancelled())
+    let plan = LoadPlan::new(&order.spec(Share::WHOLE)?, Some(args.pods));
+    let here = Environment::here(&access).await;
+    measure::finish(app, args, (plan, here), &report, stop.is_cancelled())
 }
 
 impl Order {
