@@ -23,7 +23,7 @@ use crate::ui::Printer;
 pub(crate) use canary::repeat_command;
 pub(crate) use environment::{ENVIRONMENT_FILE, Environment};
 pub(crate) use lab::LabRun;
-pub(crate) use load::{LOAD_RUN_FILE, LoadRun, Slo, story as load_story};
+pub(crate) use load::{LOAD_RUN_FILE, LoadPlan, LoadRecord, LoadRun, SearchRun, Slo, story as load_story};
 pub(crate) use record::CanaryRecord;
 
 /// File with the report in the folder of a run.
@@ -34,8 +34,8 @@ pub(crate) const REPORT_FILE: &str = "report.html";
 /// # Errors
 /// When there is no record or it cannot be read.
 pub(crate) fn story(folder: &Path) -> anyhow::Result<Story> {
-    if let Some(run) = LoadRun::read(folder)? {
-        return Ok(load::story(&run));
+    if let Some(load) = LoadRecord::read(folder)? {
+        return Ok(load.story());
     }
     // A canary that is a whole run has both records, and its own says more.
     if !folder.join(kubsets_delivery::record::PLAN_FILE).is_file()

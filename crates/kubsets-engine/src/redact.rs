@@ -1,11 +1,7 @@
 //! What must not get into a record: values of headers that authenticate.
 
+use kubsets_lab::plan::{HIDDEN, SENSITIVE};
 use serde_json::Value;
-
-/// Headers whose values are left out, in lower case.
-const SENSITIVE: [&str; 5] = ["authorization", "cookie", "proxy-authorization", "set-cookie", "x-api-key"];
-/// What stands in their place.
-const HIDDEN: &str = "(hidden)";
 
 /// A plan or a result without the values of sensitive headers, wherever headers are in it.
 pub(crate) fn redacted(mut value: Value) -> Value {

@@ -40,7 +40,7 @@ pub async fn run<S: Stage>(plan: &Plan, setting: Setting<'_>, stage: impl FnOnce
         namespace: setting.namespace.clone(),
         repeat_command: setting.repeat_command,
     };
-    let recorded = redacted(serde_json::to_value(plan).unwrap_or_default());
+    let recorded = redacted(serde_json::to_value(plan.without_secrets()).unwrap_or_default());
     if let Err(error) = setting.state.write(&setting.run, PLAN_FILE, &recorded) {
         let reason = format!("the run cannot be recorded: {error}");
         return outcome(plan, named, not_begun(reason), 0.0);
@@ -105,7 +105,7 @@ fn outcome(plan: &Plan, named: Named, ended: Ended, seconds: f64) -> Outcome {
         lab: plan.lab.clone(),
         question: plan.question.clone(),
         namespace: named.namespace,
-        params: plan.params.clone(),
+        params: plan.without_secrets().params,
         verdict: ended.stop.verdict,
         reason,
         steps: ended.steps,

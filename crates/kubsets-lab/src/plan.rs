@@ -16,9 +16,11 @@ use crate::units::Span;
 mod canonical;
 mod change;
 mod length;
+mod secret;
 
 pub use canonical::hash;
 pub use change::{BlastRadius, Change, Verb};
+pub use secret::{HIDDEN, SENSITIVE};
 
 /// A step with everything that it needs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -194,10 +196,14 @@ impl Plan {
         hash(&value)
     }
 
-    /// The command that repeats a run of this plan, with the values that were given.
+    /// The command that repeats a run of this plan, with the values that were given and are not secret.
     pub fn repeat_command(&self) -> String {
         let start = format!("kubectl kubsets lab run {}", self.lab);
-        self.given.iter().fold(start, |command, (name, value)| format!("{command} --set {name}={value}"))
+        let secrets = self.secrets();
+        self.given.iter().fold(start, |command, (name, value)| {
+            let shown = if secrets.contains(name.as_str()) { "VALUE" } else { value };
+            format!("{command} --set {name}={shown}")
+        })
     }
 
     /// What expressions find before the first step: the parameters.

@@ -68,7 +68,7 @@ impl StateDir {
     /// [`StateError`] when the folder cannot be written.
     pub fn write<T: Serialize>(&self, run: &RunId, file: &str, value: &T) -> Result<(), StateError> {
         let folder = self.run(run);
-        std::fs::create_dir_all(&folder).map_err(|source| StateError::new("create", &folder, source))?;
+        private_folder(&folder).map_err(|source| StateError::new("create", &folder, source))?;
         let path = folder.join(file);
         let partial = folder.join(format!(".{file}.partial"));
         let text =
@@ -95,6 +95,15 @@ impl StateDir {
     }
 }
 
+/// Makes a folder, and those above it, that only its owner can open: bodies and addresses are on record.
+fn private_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,5 +122,19 @@ mod tests {
         assert_eq!(state.read::<i32>(&new, "missing.json").unwrap(), None);
         std::fs::write(state.run(&new).join("x.json"), "{").unwrap();
         assert!(state.read::<i32>(&new, "x.json").unwrap_err().to_string().starts_with("cannot read"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_opens_the_folder_of_a_run() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::at(folder.path().join("state"));
+        let run: RunId = "261119-120000-aaaa".parse().unwrap();
+        state.write(&run, "x.json", &1).unwrap();
+        for folder in [state.run(&run), folder.path().join("state")] {
+            let mode = std::fs::metadata(&folder).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "{}", folder.display());
+        }
     }
 }

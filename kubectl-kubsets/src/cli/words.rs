@@ -2,8 +2,8 @@
 
 use super::AS_PLUGIN;
 
-/// Options whose values may be secret: the name of a header is kept, its value is not.
-const HEADER: [&str; 2] = ["-H", "--header"];
+/// Short options with a value: what follows them in a word is that value, as in `-XHEAD`.
+const VALUED: [char; 6] = ['X', 'c', 'd', 'n', 'o', 'r'];
 
 /// A word as a shell takes it.
 pub(crate) fn quoted(word: &str) -> String {
@@ -14,33 +14,63 @@ pub(crate) fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// The command line of this process, as the plugin is called, without the values of headers.
+/// The command line of this process, as the plugin is called, without the values of headers and bodies.
 pub(crate) fn typed() -> String {
     command(std::env::args().skip(1))
 }
 
 fn command(words: impl Iterator<Item = String>) -> String {
     let mut line = AS_PLUGIN.to_owned();
-    let mut is_header = false;
+    let mut awaited: Option<Secret> = None;
     for word in words {
-        let joined = word.strip_prefix("-H").filter(|header| !header.is_empty());
-        let shown = match (word.split_once('='), joined) {
-            (Some((option, value)), _) if HEADER.contains(&option) => {
-                format!("{option}={}", without_value(value))
+        let shown = match (awaited.take(), Secret::of(&word)) {
+            (Some(secret), _) => secret.masked(&word),
+            (None, Some((secret, option, ""))) => {
+                awaited = Some(secret);
+                option.to_owned()
             }
-            (_, Some(header)) => format!("-H{}", without_value(header)),
-            _ if is_header => without_value(&word),
-            _ => word.clone(),
+            (None, Some((secret, option, value))) => format!("{option}{}", secret.masked(value)),
+            (None, None) => word,
         };
-        is_header = HEADER.contains(&word.as_str());
         line.push(' ');
         line.push_str(&quoted(&shown));
     }
     line
 }
 
-fn without_value(header: &str) -> String {
-    format!("{}: VALUE", header.split(':').next().unwrap_or_default())
+/// An option whose value may be secret.
+#[derive(Clone, Copy)]
+enum Secret {
+    Header,
+    Body,
+}
+
+impl Secret {
+    /// The option in a word, as it stands there, and the value that follows it in the same word, if one does.
+    fn of(word: &str) -> Option<(Self, &str, &str)> {
+        for (secret, name) in [(Self::Header, "--header"), (Self::Body, "--body")] {
+            match word.strip_prefix(name) {
+                Some("") => return Some((secret, word, "")),
+                Some(rest) if rest.starts_with('=') => {
+                    return Some((secret, &word[..=name.len()], &rest[1..]));
+                }
+                _ => {}
+            }
+        }
+        // Short options share a word: `-qH`.
+        let short = word.strip_prefix('-').filter(|short| !short.starts_with('-'))?;
+        let end = short.find('H').filter(|end| !short[..*end].contains(VALUED))? + 2;
+        let end = end + usize::from(word[end..].starts_with('='));
+        Some((Self::Header, &word[..end], &word[end..]))
+    }
+
+    /// What is told of a value: the name of a header, nothing of a body.
+    fn masked(self, value: &str) -> String {
+        match self {
+            Self::Header => format!("{}: VALUE", value.split(':').next().unwrap_or_default()),
+            Self::Body => "BODY".to_owned(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -54,6 +84,38 @@ mod tests {
         assert_eq!(
             line,
             "kubectl kubsets load http://h/ -H 'authorization: VALUE' '--header=cookie: VALUE' '-Hx-key: VALUE'"
+        );
+    }
+
+    #[test]
+    fn short_options_in_one_word_hide_nothing_else_and_leave_nothing() {
+        for (words, line) in [
+            (&["-qH", "authorization: x"][..], "-qH 'authorization: VALUE'"),
+            (&["-qHauthorization: x"], "'-qHauthorization: VALUE'"),
+            (&["-vvH=authorization: x"], "'-vvH=authorization: VALUE'"),
+            (&["-H", "a: -H", "-q"], "-H 'a: VALUE' -q"),
+            (&["-XHEAD", "-X", "HEAD", "-nHome"], "-XHEAD -X HEAD -nHome"),
+        ] {
+            let told = command(words.iter().map(|word| (*word).to_owned()));
+            assert_eq!(told, format!("kubectl kubsets {line}"));
+        }
+    }
+
+    #[test]
+    fn bodies_are_not_repeated_and_their_files_are() {
+        let words = [
+            "load",
+            "--body",
+            "{\"password\": 1}",
+            "--body=x",
+            "--body-file",
+            "b.json",
+            "--body-file=b.json",
+        ];
+        let line = command(words.into_iter().map(str::to_owned));
+        assert_eq!(
+            line,
+            "kubectl kubsets load --body BODY --body=BODY --body-file b.json --body-file=b.json"
         );
     }
 }

@@ -18,19 +18,28 @@ pub(crate) struct Environment {
     pub(crate) platform: String,
     /// Processors that this process may use.
     pub(crate) processors: Option<usize>,
-    /// Version of the API server, where it answered.
+    /// Release of the kernel, where it is known.
+    pub(crate) kernel: Option<String>,
+    /// Version of the API server, where it was asked and answered.
     pub(crate) kubernetes: Option<String>,
 }
 
 impl Environment {
-    /// Looks around.
+    /// Looks around, at the cluster too.
     pub(crate) async fn here(access: &Access) -> Self {
+        Self { kubernetes: access.server_version().await.ok(), ..Self::of_machine() }
+    }
+
+    /// Looks around on this machine.
+    pub(crate) fn of_machine() -> Self {
+        let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok();
         Self {
             plugin: env!("CARGO_PKG_VERSION").to_owned(),
             commit: env!("KUBSETS_BUILD_COMMIT").to_owned(),
             platform: format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
             processors: std::thread::available_parallelism().ok().map(std::num::NonZero::get),
-            kubernetes: access.server_version().await.ok(),
+            kernel: kernel.map(|release| release.trim().to_owned()),
+            kubernetes: None,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! A run of the load generator as a story.
 
+mod plan;
 mod record;
+mod search;
 mod slo;
 
 use kubsets_load::{Accounting, LoadReport, Second, Series, Table as Figures};
@@ -15,7 +17,8 @@ use super::pieces::{
     chart, count, filled, heat_map, latency_chart, line, mark, measure, number, role_at, section, sentence,
 };
 
-pub(crate) use record::{LOAD_RUN_FILE, LoadRun};
+pub(crate) use plan::LoadPlan;
+pub(crate) use record::{LOAD_RUN_FILE, LoadRecord, LoadRun, SearchRun};
 pub(crate) use slo::Slo;
 
 /// Tells a load.
@@ -41,6 +44,7 @@ pub(crate) fn story(load: &LoadRun) -> Story {
             .chain([answers(report)])
             .chain(slo.as_ref().map(objective))
             .chain([generator::chapter(Some(report))])
+            .chain(plan::chapter(load.plan.as_ref(), load.environment.as_ref()))
             .collect(),
         measures: measures(report, slo.as_ref()),
     }

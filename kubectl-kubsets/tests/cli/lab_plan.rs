@@ -44,6 +44,7 @@ fn a_printed_plan_has_the_hash_of_what_is_printed() {
     let folder = here.home().join("labs/chaos/names");
     std::fs::create_dir_all(&folder).expect("a folder can be made");
     std::fs::write(folder.join("lab.yaml"), LAB).expect("a file can be written");
+    std::fs::write(folder.join("README.md"), "# Names").expect("a file can be written");
     let (text, plan) = printed(&here, &["lab", "plan", "chaos/names", "--labs-dir", "labs"]);
     assert_eq!(plan.fingerprint(), plan.hash);
     assert!(text.contains("\"max_items\": 5") && text.contains("\"most_items\""), "{text}");

@@ -45,6 +45,16 @@ impl Surroundings {
         child.wait_with_output().expect("the binary ends")
     }
 
+    /// Runs the binary and sends it SIGTERM after a time.
+    pub(crate) fn run_terminated(&self, args: &[&str], after: std::time::Duration) -> Output {
+        let mut command = self.command(Path::new(env!("CARGO_BIN_EXE_kubectl-kubsets")), args);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+        std::thread::sleep(after);
+        let process = nix::unistd::Pid::from_raw(child.id().cast_signed());
+        nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGTERM).expect("runs still");
+        child.wait_with_output().expect("the binary ends")
+    }
+
     fn run_as(&self, program: &Path, args: &[&str]) -> Output {
         self.command(program, args).output().expect("the binary starts")
     }

@@ -206,3 +206,30 @@ fn a_canary_needs_no_lab() {
     assert!(plan.expect[0].check(&scope).unwrap().held);
     assert_eq!(plan.hash, plan.fingerprint());
 }
+
+#[test]
+fn a_parameter_in_a_header_that_authenticates_is_secret() {
+    let lab_yaml = LAB
+        .replace("  steadyState:", "    token: {type: text, default: none, about: T}\n  steadyState:")
+        .replace(
+            "http: {path: /}",
+            "http: {path: /, headers: {Authorization: \"Bearer ${token}\", accept: \"r${rate}\"}}",
+        );
+    let given = [("token".to_owned(), "of-a-secret".to_owned()), ("rate".to_owned(), "7".to_owned())].into();
+    let plan = Plan::new(&LabSource { lab_yaml, ..source() }, &given).unwrap();
+    assert_eq!(plan.secrets().into_iter().collect::<Vec<_>>(), ["token"]);
+    let repeat = "kubectl kubsets lab run demo/x --set rate=7 --set token=VALUE";
+    assert_eq!(plan.repeat_command(), repeat);
+    let shown = plan.without_secrets();
+    for value in [&shown.params["token"], &shown.given["token"], shown.bound["token"].as_str().unwrap()] {
+        assert_eq!(value, HIDDEN);
+    }
+    assert_eq!((shown.params["rate"].as_str(), &shown.bound["rate"]), ("7", &serde_json::json!(7)));
+    // A plan from a record, whose header is hidden too, still knows.
+    let mut read = shown;
+    let Operation::Http(http) = &mut read.steady_state[0].operation else {
+        panic!("{:?}", read.steady_state)
+    };
+    http.headers.insert("Authorization".into(), HIDDEN.into());
+    assert_eq!(read.repeat_command(), repeat);
+}

@@ -18,7 +18,8 @@ use super::report;
 use crate::app::App;
 use crate::cli::values::Percent;
 use crate::cli::words::typed;
-use crate::report::{LoadRun, Slo, load_story};
+use crate::report::{Environment, LoadPlan, LoadRun, Slo, load_story};
+use crate::signals::Signals;
 use crate::ui::tui::{LoadFacts, LoadView, show_load};
 use crate::ui::{ExitCode, Failure, Format, Printer};
 
@@ -26,7 +27,7 @@ use crate::ui::{ExitCode, Failure, Format, Printer};
 const LINE_EVERY: u64 = 5;
 
 pub(super) async fn run(app: &App, args: &Args, spec: LoadSpec) -> anyhow::Result<ExitCode> {
-    let facts = facts(args, &spec);
+    let (facts, plan) = (facts(args, &spec), LoadPlan::new(&spec, None));
     let running = Generator::start(spec).await?;
     let mut sinks = Sinks::open(args, &running).await?;
     let live = !args.plain && app.ui.has_screen() && app.ui.format() == Format::Table && !app.ui.is_quiet();
@@ -37,7 +38,7 @@ pub(super) async fn run(app: &App, args: &Args, spec: LoadSpec) -> anyhow::Resul
         follow(app, facts, running, &mut sinks).await?
     };
     sinks.close()?;
-    finish(app, args, &report, interrupted)
+    finish(app, args, (plan, Environment::of_machine()), &report, interrupted)
 }
 
 /// Writes what is asked for and tells the verdict.
@@ -47,6 +48,7 @@ pub(super) async fn run(app: &App, args: &Args, spec: LoadSpec) -> anyhow::Resul
 pub(super) fn finish(
     app: &App,
     args: &Args,
+    (plan, environment): (LoadPlan, Environment),
     report: &LoadReport,
     interrupted: bool,
 ) -> anyhow::Result<ExitCode> {
@@ -61,6 +63,8 @@ pub(super) fn finish(
         repeat: typed(),
         crossed: crossed.clone(),
         objective: args.slo.map(Percent::share),
+        plan: Some(plan),
+        environment: Some(environment),
         report: report.clone(),
     };
     if let Some(file) = &args.html {
@@ -129,7 +133,7 @@ fn facts(args: &Args, spec: &LoadSpec) -> LoadFacts {
     }
 }
 
-/// Shows the seconds as they pass, until the end or Ctrl-C; says whether it was the latter.
+/// Shows the seconds as they pass, until the end or a signal; says whether it was the latter.
 async fn follow(
     app: &App,
     facts: LoadFacts,
@@ -140,6 +144,7 @@ async fn follow(
     if let Some(duration) = facts.duration {
         step.expect(duration);
     }
+    let mut signals = Signals::new()?;
     let mut ticks = running.ticks();
     let mut figures = Figures::default();
     let (mut more, mut interrupted) = (true, false);
@@ -156,7 +161,7 @@ async fn follow(
                 None => more = false,
             },
             report = running.wait() => break report?,
-            _ = tokio::signal::ctrl_c() => {
+            () = signals.next() => {
                 if interrupted {
                     return Err(Failure::new(ExitCode::Interrupted, "stopped without a report").into());
                 }

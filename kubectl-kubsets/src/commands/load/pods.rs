@@ -2,12 +2,14 @@
 
 mod cluster;
 mod job;
+mod line;
 mod worker;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use kubsets_delivery::RunId;
 use kubsets_load::{LoadReport, Share};
+use tokio_util::sync::CancellationToken;
 
 use self::cluster::Load;
 pub(crate) use self::worker::{PodArgs, run as run_pod};
@@ -15,6 +17,8 @@ use super::order::Order;
 use super::{Args, CHEAP_ROUTE, measure, refuse};
 use crate::app::App;
 use crate::platform::components;
+use crate::report::{Environment, LoadPlan};
+use crate::signals::Signals;
 use crate::ui::{ExitCode, Failure, Risk};
 
 /// Time for a pod to end and for its log to be there, after the last answer.
@@ -44,6 +48,7 @@ pub(super) async fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
         .and_then(|component| component.spec.images.first().map(|image| image.reference.clone()))
         .ok_or_else(|| anyhow::anyhow!("this build does not know the image of the component cli"))?;
     app.ui.message(access.facts().to_string());
+    access.permit_namespace(access.namespace()).await?;
     let question = format!("put load on {} from {pods} pods in {}", order.names(), access.namespace());
     app.ui.confirm(Risk::Moderate, &question)?;
 
@@ -65,12 +70,24 @@ pub(super) async fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
     for left in load.clear_leftovers().await? {
         app.ui.message(format!("removed the Job {left} that an earlier load left"));
     }
+    let mut signals = Signals::new()?;
     load.create().await?;
     let step = app.ui.step(format!("{} from {pods} pods", order.names()));
     step.expect(longest);
-    let collected = tokio::select! {
-        reports = load.collect(args.pods, longest + GRACE, |state| step.update(state)) => Some(reports),
-        _ = tokio::signal::ctrl_c() => None,
+    let (stop, limit) = (CancellationToken::new(), longest + GRACE);
+    let mut collecting = std::pin::pin!(load.collect(args.pods, limit, &stop, |state| step.update(state)));
+    let collected = loop {
+        tokio::select! {
+            reports = &mut collecting => break Some(reports),
+            () = signals.next() => {
+                // Before the start no pod has anything to report.
+                if stop.is_cancelled() || SystemTime::now() < start {
+                    break None;
+                }
+                app.ui.message("stopping; requests under way may end, press again to stop now");
+                stop.cancel();
+            }
+        }
     };
     // The Job goes whatever came of it; should that fail, it goes by itself some minutes after its end.
     let removed = load.remove().await;
@@ -84,7 +101,9 @@ pub(super) async fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
     if let Err(error) = removed {
         app.ui.warn(format!("the Job {} is still there and goes by itself: {error:#}", load.name()));
     }
-    measure::finish(app, args, &report, false)
+    let plan = LoadPlan::new(&order.spec(Share::WHOLE)?, Some(args.pods));
+    let here = Environment::here(&access).await;
+    measure::finish(app, args, (plan, here), &report, stop.is_cancelled())
 }
 
 impl Order {

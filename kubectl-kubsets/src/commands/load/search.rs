@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use kubsets_load::{FindMaxOptions, LoadSpec, Objective, find_max};
+use kubsets_undo::{RunId, StateDir};
 
 use super::{Args, report};
 use crate::app::App;
-use crate::ui::{ExitCode, Failure, millis, percent};
+use crate::cli::words::typed;
+use crate::report::{Environment, LoadPlan, SearchRun};
+use crate::signals::Signals;
+use crate::ui::{ExitCode, Failure, Printer, millis, percent};
 
 pub(super) async fn run(app: &App, args: &Args, spec: &LoadSpec) -> anyhow::Result<ExitCode> {
     let objective = Objective { p99: args.p99, error_rate: args.errors.share() };
@@ -19,12 +23,31 @@ pub(super) async fn run(app: &App, args: &Args, spec: &LoadSpec) -> anyhow::Resu
         let figures = format!("p99 {}, errors {}", millis(trial.p99_ms), percent(trial.error_rate));
         step.update(format!("{:.0} requests/s: {word}, {figures}", trial.rate));
     });
+    let (id, began) = (RunId::generate(), jiff::Timestamp::now());
+    let mut signals = Signals::new()?;
     let report = tokio::select! {
         report = search => report.map_err(|error| Failure::new(ExitCode::Inconclusive, "no rate was found").because(error))?,
-        _ = tokio::signal::ctrl_c() => return Ok(ExitCode::Interrupted),
+        () = signals.next() => return Ok(ExitCode::Interrupted),
     };
     step.done("");
     app.ui.emit("FindMaxReport", &report, |style| report::render_search(&report, style))?;
+    if !args.no_record {
+        let limits = (millis(args.p99.as_secs_f64() * 1e3), percent(args.errors.share()));
+        let search = SearchRun {
+            run: id.to_string(),
+            repeat: typed(),
+            started_at: began.to_string(),
+            seconds: began.duration_until(jiff::Timestamp::now()).as_secs_f64(),
+            objective: format!("p99 within {}, errors within {}", limits.0, limits.1),
+            plan: LoadPlan::new(spec, None),
+            environment: Environment::of_machine(),
+            report: report.clone(),
+        };
+        match search.write(&StateDir::at(app.state_dir()), &id) {
+            Ok(()) => app.ui.detail(format!("record: `kubectl kubsets report {id}` tells it again")),
+            Err(error) => app.ui.warn(format!("there is no record: {}", Printer::one_line(&error))),
+        }
+    }
     if report.generator_limit.is_some() {
         app.ui.hint("an idle machine or several --in-cluster pods let the generator go higher");
         return Ok(ExitCode::Inconclusive);

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Scope;
 use crate::app::App;
-use crate::report::{LoadRun, load_story};
+use crate::report::LoadRecord;
 use crate::ui::{Cell, ExitCode, Style, Table, Tone};
 
 /// Kinds of runs.
@@ -72,9 +72,9 @@ fn read(state: &StateDir, run: &RunId, scope: Scope<'_>) -> anyhow::Result<Optio
         }));
     }
     if scope.has_loads()
-        && let Some(load) = LoadRun::read(&state.run(run))?
+        && let Some(load) = LoadRecord::read(&state.run(run))?
     {
-        let story = load_story(&load);
+        let story = load.story();
         return Ok(Some(Listed {
             run: run.clone(),
             kind: Kind::Load,

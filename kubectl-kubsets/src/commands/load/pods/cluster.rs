@@ -10,8 +10,10 @@ use kubsets_kube::{Access, During as _, LogOptions, diagnose, logs};
 use kubsets_load::{LoadReport, Parcel};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use super::job::{CONTAINER, ROLE};
+use super::line::Lines;
 use crate::ui::{ExitCode, Failure};
 
 /// Time between two looks at the pods.
@@ -100,20 +102,23 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// Waits until all pods have ended and opens their reports. `tell` is told what is seen.
+    /// Waits until all pods have ended and opens their reports. They live for as long as this holds its lines to them, and
+    /// come to an early end with `stop`. `tell` is told what is seen.
     pub(super) async fn collect(
         &self,
         wanted: u16,
         limit: Duration,
+        stop: &CancellationToken,
         tell: impl Fn(String),
     ) -> anyhow::Result<Vec<LoadReport>> {
         let deadline = Instant::now() + limit;
+        let mut lines = Lines::new(self.pods.clone(), stop.clone());
         let mine = ListParams::default().labels(&format!("batch.kubernetes.io/job-name={}", self.name));
         loop {
             let pods = self.pods.list(&mine).await.during(|| format!("list the pods of {}", self.name))?;
             let ended = pods.items.iter().filter(|pod| is_over(pod)).count();
             if ended >= usize::from(wanted) {
-                return self.open(&pods.items).await;
+                return self.open(&pods.items, &lines.trouble()).await;
             }
             if let Some(problem) = pods.items.iter().find_map(diagnose)
                 && (Instant::now() >= deadline || is_hopeless(&pods.items))
@@ -124,13 +129,15 @@ impl<'a> Load<'a> {
                 let text = format!("{ended} of {wanted} pods of {} have ended in time", self.name);
                 return Err(Failure::new(ExitCode::Timeout, text).into());
             }
-            let running = pods.items.iter().filter(|pod| phase(pod) == "Running").count();
-            tell(format!("{running} pods running, {ended} of {wanted} ended"));
+            let running: Vec<String> = pods.items.iter().filter_map(running).collect();
+            let number = running.len();
+            lines.hold(running);
+            tell(format!("{number} pods running, {ended} of {wanted} ended"));
             sleep(PERIOD).await;
         }
     }
 
-    async fn open(&self, pods: &[Pod]) -> anyhow::Result<Vec<LoadReport>> {
+    async fn open(&self, pods: &[Pod], trouble: &str) -> anyhow::Result<Vec<LoadReport>> {
         let mut reports = Vec::new();
         for pod in pods {
             let name = pod.metadata.name.clone().unwrap_or_default();
@@ -138,7 +145,11 @@ impl<'a> Load<'a> {
             let text = logs(self.access, self.access.namespace(), &name, &options).await?;
             reports.push(last_report(&text).map_err(|reason| {
                 Failure::new(ExitCode::Inconclusive, format!("pod {name} brought no report: {reason}"))
-                    .with_hint("a longer --start-in gives the pods more time to be ready")
+                    .with_hint(if trouble.is_empty() {
+                        "a longer --start-in gives the pods more time to be ready"
+                    } else {
+                        trouble
+                    })
             })?);
         }
         Ok(reports)
@@ -174,6 +185,11 @@ fn has_ended(job: &Job) -> bool {
 
 fn phase(pod: &Pod) -> &str {
     pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or_default()
+}
+
+/// The name of a pod that runs.
+fn running(pod: &Pod) -> Option<String> {
+    pod.metadata.name.clone().filter(|_| phase(pod) == "Running")
 }
 
 fn is_over(pod: &Pod) -> bool {

@@ -62,7 +62,7 @@ pub(super) fn secret(wanted: &Wanted<'_>) -> Value {
 }
 
 /// An indexed Job: each pod takes the part of the run that its index names. It fits into a namespace with the pod
-/// security level `restricted`, asks nothing of the API server, and ends by itself.
+/// security level `restricted`, asks nothing of the API server, and ends by itself, soon after the command is gone.
 pub(super) fn job(wanted: &Wanted<'_>) -> Value {
     let labels = wanted.labels();
     json!({
@@ -99,6 +99,9 @@ pub(super) fn job(wanted: &Wanted<'_>) -> Value {
                         "name": CONTAINER,
                         "image": wanted.image,
                         "imagePullPolicy": "IfNotPresent",
+                        // By which it hears that the command lives, also over a second line when the first breaks.
+                        "stdin": true,
+                        "stdinOnce": false,
                         "command": ["kubectl-kubsets"],
                         "args": ["internal", "load-pod",
                                  "--start-unix-ms", wanted.start_unix_ms.to_string(),
@@ -143,6 +146,7 @@ mod tests {
         let security = pod.security_context.expect("is restricted");
         assert_eq!(security.run_as_non_root, Some(true));
         assert_eq!(security.seccomp_profile.map(|profile| profile.type_).as_deref(), Some("RuntimeDefault"));
+        assert_eq!((pod.containers[0].stdin, pod.containers[0].stdin_once), (Some(true), Some(false)));
         let container = pod.containers[0].security_context.clone().expect("is restricted");
         assert_eq!(container.allow_privilege_escalation, Some(false));
         assert_eq!(container.capabilities.and_then(|set| set.drop), Some(vec!["ALL".to_owned()]));

@@ -6,8 +6,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use kubsets_load::{Generator, Parcel, Share};
 
+use super::line::{Line, SILENCE, Said};
 use crate::app::App;
 use crate::commands::load::order::Order;
+use crate::signals::Signals;
 use crate::ui::{ExitCode, Failure};
 
 /// Most that a pod may be late: more would shift its part against the others.
@@ -36,24 +38,50 @@ pub(crate) struct PodArgs {
 /// Runs the part of one pod.
 ///
 /// # Errors
-/// When the order cannot be read, the instant is over, or the generator fails.
+/// When the order cannot be read, the instant is over, the command is gone, or the generator fails.
 pub(crate) async fn run(app: &App, args: &PodArgs) -> anyhow::Result<ExitCode> {
     let text = std::fs::read(&args.order)
         .with_context(|| format!("cannot read the order in {}", args.order.display()))?;
     let order: Order = serde_json::from_slice(&text).context("this is no order of a load")?;
     let spec = order.spec(Share { index: args.index, of: args.pods })?;
     spec.check()?;
-    tokio::time::sleep(wait(args.start_unix_ms, SystemTime::now())?).await;
+    let (mut line, mut signals) = (Line::hear(std::io::stdin(), SILENCE), Signals::new()?);
+    let pause = wait(args.start_unix_ms, SystemTime::now())?;
+    tokio::select! {
+        () = tokio::time::sleep(pause) => {}
+        said = line.next() => return Err(early(said).into()),
+        () = signals.next() => return Err(early(Said::Stop).into()),
+    }
     let mut running = Generator::start(spec).await?;
-    let report = tokio::select! {
-        report = running.wait() => report?,
-        heard = crate::signals::next() => {
-            anyhow::ensure!(heard, "no signal can be heard");
-            running.abort().await?
+    let mut stopping = false;
+    let report = loop {
+        tokio::select! {
+            report = running.wait() => break report?,
+            said = line.next() => match said {
+                Said::Stop if stopping => {}
+                Said::Stop => {
+                    running.finish();
+                    stopping = true;
+                }
+                Said::Nothing => {
+                    running.abort().await?;
+                    return Err(early(said).into());
+                }
+            },
+            () = signals.next() => break running.abort().await?,
         }
     };
     app.ui.data(&format!("{}\n", serde_json::to_string(&Parcel::pack(report)?)?));
     Ok(ExitCode::Success)
+}
+
+/// Why a pod ends without a report.
+fn early(said: Said) -> Failure {
+    let text = match said {
+        Said::Stop => "stopped before the common start".to_owned(),
+        Said::Nothing => format!("no sign of life from the command for {} s", SILENCE.as_secs()),
+    };
+    Failure::new(ExitCode::Interrupted, text)
 }
 
 /// How long to wait for the common instant.

@@ -23,8 +23,7 @@ pub(super) enum Wish {
 pub(super) fn press(view: &mut LoadView, key: KeyEvent) -> Option<Wish> {
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
     match key.code {
-        KeyCode::Char('c') if control && view.stopping => Some(Wish::Leave),
-        KeyCode::Char('c') if control => Some(stop(view)),
+        KeyCode::Char('c') if control => Some(interrupt(view)),
         KeyCode::Char('q') if !view.stopping => Some(stop(view)),
         KeyCode::Char('?' | 'h') => {
             view.help = !view.help;
@@ -37,6 +36,11 @@ pub(super) fn press(view: &mut LoadView, key: KeyEvent) -> Option<Wish> {
         KeyCode::Char('<' | ',') | KeyCode::Left => steer(view, 1.0 / LARGE),
         _ => None,
     }
+}
+
+/// Takes Ctrl-C, or a signal: the first ends the run, the second leaves.
+pub(super) fn interrupt(view: &mut LoadView) -> Wish {
+    if view.stopping { Wish::Leave } else { stop(view) }
 }
 
 fn stop(view: &mut LoadView) -> Wish {
@@ -128,5 +132,13 @@ mod tests {
         let interrupt = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
         assert_eq!(press(&mut view, interrupt), Some(Wish::Leave));
         assert_eq!(press(&mut view, key('+')), None);
+    }
+
+    #[test]
+    fn a_signal_does_what_the_keys_of_an_interrupt_do() {
+        let mut view = view(true);
+        assert_eq!(interrupt(&mut view), Wish::Stop);
+        assert!(view.stopping);
+        assert_eq!(interrupt(&mut view), Wish::Leave);
     }
 }

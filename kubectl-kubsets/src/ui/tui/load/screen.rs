@@ -5,8 +5,9 @@ use std::time::Duration;
 use kubsets_load::{LoadReport, Running, Tick};
 
 use super::draw::draw;
-use super::keys::{Wish, press};
+use super::keys::{Wish, interrupt, press};
 use super::model::LoadView;
+use crate::signals::Signals;
 use crate::ui::style::Style;
 use crate::ui::tui::pen::Look;
 use crate::ui::tui::terminal::{Restore, read_keys};
@@ -28,6 +29,7 @@ pub(crate) async fn show_load(
     // Restores the terminal on panic too.
     let mut terminal = ratatui::try_init()?;
     let _restore = Restore(ratatui::restore);
+    let mut signals = Signals::new()?;
     let (mut keys, _stop) = read_keys();
     let look = Look { unicode: style.unicode, color: style.color };
     let mut ticks = running.ticks();
@@ -50,19 +52,25 @@ pub(crate) async fn show_load(
                 }
                 return Ok((report, view.stopping));
             }
-            Some(key) = keys.recv() => match press(&mut view, key) {
-                Some(Wish::Rate(rate)) => {
-                    if let Err(error) = running.set_rate(rate) {
-                        view.note = format!("{:#}", anyhow::Error::from(error));
-                    }
-                }
-                Some(Wish::Stop) => running.finish(),
-                Some(Wish::Leave) => {
-                    return Err(Failure::new(ExitCode::Interrupted, "stopped without a report").into());
-                }
-                None => {}
-            },
+            Some(key) = keys.recv() => obey(press(&mut view, key), &mut view, &running)?,
+            () = signals.next() => obey(Some(interrupt(&mut view)), &mut view, &running)?,
             _ = clock.tick() => view.pass(PERIOD),
         }
     }
+}
+
+fn obey(wish: Option<Wish>, view: &mut LoadView, running: &Running) -> anyhow::Result<()> {
+    match wish {
+        Some(Wish::Rate(rate)) => {
+            if let Err(error) = running.set_rate(rate) {
+                view.note = format!("{:#}", anyhow::Error::from(error));
+            }
+        }
+        Some(Wish::Stop) => running.finish(),
+        Some(Wish::Leave) => {
+            return Err(Failure::new(ExitCode::Interrupted, "stopped without a report").into());
+        }
+        None => {}
+    }
+    Ok(())
 }
