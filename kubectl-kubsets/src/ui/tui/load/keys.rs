@@ -24,7 +24,10 @@ pub(super) fn press(view: &mut LoadView, key: KeyEvent) -> Option<Wish> {
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
     match key.code {
         KeyCode::Char('c') if control && view.stopping => Some(Wish::Leave),
-        KeyCode::Char('c') if control => Some(stop(view)),
+        KeyCode::Char('c') if control => {
+            view.interrupted = true;
+            Some(stop(view))
+        }
         KeyCode::Char('q') if !view.stopping => Some(stop(view)),
         KeyCode::Char('?' | 'h') => {
             view.help = !view.help;
@@ -118,6 +121,16 @@ mod tests {
         assert_eq!(press(&mut view, key('+')), None);
         assert!(view.note.contains("closed loop"));
         assert_eq!(press(&mut view, key('p')), None);
+    }
+
+    #[test]
+    fn q_is_an_end_and_an_interrupt_is_none() {
+        let interrupt = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+        for (key, interrupted) in [(key('q'), false), (interrupt, true)] {
+            let mut view = view(true);
+            assert_eq!(press(&mut view, key), Some(Wish::Stop));
+            assert_eq!((view.stopping, view.interrupted), (true, interrupted));
+        }
     }
 
     #[test]
