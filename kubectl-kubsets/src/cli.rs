@@ -67,7 +67,7 @@ pub(crate) enum Command {
     /// Show what a run did: a page for a browser, Markdown or JSON; also two runs side by side
     Report(crate::commands::report::Args),
     /// Put honest load on a URL or on the stack: open loop, latency from the planned instant
-    Load(crate::commands::load::Args),
+    Load(Box<crate::commands::load::Args>),
     /// Build the images of platform and stack, without a container engine
     Images(crate::commands::images::Args),
     /// Say what each cluster provider needs and what is missing, with the fix

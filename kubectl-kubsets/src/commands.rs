@@ -80,7 +80,7 @@ async fn act(app: &App, command: Command) -> anyhow::Result<ExitCode> {
         Command::Storage(args) => lab::run_family(app, "storage", args).await,
         Command::Observability(args) => lab::run_family(app, "observability", args).await,
         Command::Report(args) => report::run(app, &args, report::Scope::All),
-        Command::Load(args) => load::run(app, args).await,
+        Command::Load(args) => load::run(app, *args).await,
         Command::Images(args) => images::run(app, args).await,
         Command::Doctor(args) => doctor::run(app, args).await,
         Command::Cluster(args) => cluster::run(app, args).await,

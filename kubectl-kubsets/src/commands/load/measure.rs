@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use kubsets_load::{Generator, HdrLog, LoadReport, LoadSpec, Running, Tick, seconds_csv};
+use kubsets_load::{Generator, HdrLog, LoadReport, LoadSpec, Running, Tick, Windows, seconds_csv};
 use kubsets_undo::{RunId, StateDir};
 use serde::Serialize;
 
@@ -25,7 +25,7 @@ use crate::ui::{ExitCode, Failure, Format, Printer};
 const LINE_EVERY: u64 = 5;
 
 pub(super) async fn run(app: &App, args: &Args, spec: LoadSpec) -> anyhow::Result<ExitCode> {
-    let facts = facts(args, &spec);
+    let facts = facts(&spec);
     let running = Generator::start(spec).await?;
     let mut sinks = Sinks::open(args, &running).await?;
     let live = !args.plain && app.ui.has_screen() && app.ui.format() == Format::Table && !app.ui.is_quiet();
@@ -35,8 +35,9 @@ pub(super) async fn run(app: &App, args: &Args, spec: LoadSpec) -> anyhow::Resul
     } else {
         follow(app, facts, running, &mut sinks).await?
     };
+    let crossed = sinks.windows.breaches(&report);
     sinks.close()?;
-    finish(app, args, &report, interrupted)
+    tell(app, args, &report, crossed, interrupted)
 }
 
 /// Writes what is asked for and tells the verdict.
@@ -49,11 +50,23 @@ pub(super) fn finish(
     report: &LoadReport,
     interrupted: bool,
 ) -> anyhow::Result<ExitCode> {
+    tell(app, args, report, Vec::new(), interrupted)
+}
+
+/// The same with the rules over windows that are crossed.
+fn tell(
+    app: &App,
+    args: &Args,
+    report: &LoadReport,
+    windows: Vec<String>,
+    interrupted: bool,
+) -> anyhow::Result<ExitCode> {
     if let Some(file) = &args.csv {
         std::fs::write(file, seconds_csv(&report.seconds))
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
-    let crossed: Vec<String> = args.fail_if.iter().filter_map(|rule| rule.breach(report)).collect();
+    let whole = args.fail_if.iter().filter(|rule| !rule.has_window());
+    let crossed: Vec<String> = whole.filter_map(|rule| rule.breach(report)).chain(windows).collect();
     let id = RunId::generate();
     let run = LoadRun {
         run: id.to_string(),
@@ -105,7 +118,7 @@ struct Told<'a> {
     slo: Option<Slo>,
 }
 
-fn facts(args: &Args, spec: &LoadSpec) -> LoadFacts {
+fn facts(spec: &LoadSpec) -> LoadFacts {
     let closed = spec.schedule.is_closed_loop();
     let title = match spec.targets.as_slice() {
         [one] => one.label(),
@@ -118,7 +131,7 @@ fn facts(args: &Args, spec: &LoadSpec) -> LoadFacts {
             spec.schedule,
             if closed { "closed" } else { "open" },
             spec.protocol.name(),
-            args.connections
+            spec.most_connections()
         ),
         duration: spec.duration.or(spec.schedule.natural_end()),
         steerable: !closed,
@@ -173,6 +186,7 @@ async fn follow(
 struct Sinks {
     log: Option<HdrLog<BufWriter<File>>>,
     metrics: Option<Arc<Metrics>>,
+    windows: Windows,
 }
 
 impl Sinks {
@@ -185,13 +199,15 @@ impl Sinks {
             Some(address) => Some(Metrics::serve(address).await?),
             None => None,
         };
-        Ok(Self { log: args.hdr.as_deref().map(begin).transpose()?, metrics })
+        let log = args.hdr.as_deref().map(begin).transpose()?;
+        Ok(Self { log, metrics, windows: Windows::new(&args.fail_if) })
     }
 
     fn take(&mut self, tick: &Tick) -> anyhow::Result<()> {
         if let Some(metrics) = &self.metrics {
             metrics.take(tick);
         }
+        self.windows.take(tick);
         match &mut self.log {
             Some(log) => Ok(log.write(tick)?),
             None => Ok(()),
@@ -203,5 +219,19 @@ impl Sinks {
             log.finish()?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_tells_how_many_connections_there_can_be() {
+        let how = |text: &str| {
+            facts(&LoadSpec::new("http://127.0.0.1:1/", text.parse().expect("is a schedule"))).how
+        };
+        assert_eq!(how("400"), "400 (open loop), http/1.1, at most 128 connections");
+        assert_eq!(how("closed:32/10ms"), "closed:32/10ms (closed loop), http/1.1, at most 32 connections");
     }
 }
