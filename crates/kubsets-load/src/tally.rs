@@ -208,16 +208,13 @@ impl Tally {
         let (cells, most) = (&mut self.cells[target], self.most);
         let place =
             |cells: &[Cell], version| cells.iter().position(|cell| cell.version.as_deref() == version);
-        let index = match place(cells, version) {
-            Some(index) => index,
-            None => {
-                let wanted = if cells.len() >= most { Some(OTHER) } else { version };
-                place(cells, wanted).unwrap_or_else(|| {
-                    cells.push(Cell::new(target, wanted.map(Box::from)));
-                    cells.len() - 1
-                })
-            }
-        };
+        let index = place(cells, version).unwrap_or_else(|| {
+            let wanted = if cells.len() >= most { Some(OTHER) } else { version };
+            place(cells, wanted).unwrap_or_else(|| {
+                cells.push(Cell::new(target, wanted.map(Box::from)));
+                cells.len() - 1
+            })
+        });
         &mut cells[index]
     }
 }
