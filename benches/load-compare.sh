@@ -68,7 +68,7 @@ END
 # As many requests as go through, for so many seconds.
 full_speed() {
   case $1 in
-    kubsets) "$plugin" load "$url" --rate "closed:$connections" --duration "${seconds}s" --no-tty -o json ;;
+    kubsets) "$plugin" load "$url" --rate "closed:$connections" --max-rate none --duration "${seconds}s" --no-tty -o json ;;
     wrk) wrk -t1 "-c$connections" "-d${seconds}s" "$url" ;;
     wrk2) wrk2 -t1 "-c$connections" "-d${seconds}s" -R 1000000 "$url" ;;
     oha) oha --no-tui -c "$connections" -z "${seconds}s" "$url" ;;
@@ -196,7 +196,7 @@ memory() {
   start_server
   local child peak=0 now
   (
-    exec taskset -c "$generator_core" "$plugin" load "$url" --rate "closed:$connections" \
+    exec taskset -c "$generator_core" "$plugin" load "$url" --rate "closed:$connections" --max-rate none \
       --duration "${MEMORY_SECONDS:-120}s" --no-tty -o json >"$work/out" 2>/dev/null
   ) &
   child=$!

@@ -49,7 +49,7 @@ pub(crate) enum Command {
     /// Send one order all the way through the stack and show when it got where
     Smoke(crate::commands::smoke::Args),
     /// Bring out a new version on real traffic: a verdict, then promoted or rolled back
-    Canary(crate::commands::canary::Args),
+    Canary(Box<crate::commands::canary::Args>),
     /// Run an experiment of any family to its verdict; everything is undone
     Lab(crate::commands::lab::Args),
     /// Kill and disturb under load: labs with a verdict
@@ -67,7 +67,7 @@ pub(crate) enum Command {
     /// Show what a run did: a page for a browser, Markdown or JSON; also two runs side by side
     Report(crate::commands::report::Args),
     /// Put honest load on a URL or on the stack: open loop, latency from the planned instant
-    Load(crate::commands::load::Args),
+    Load(Box<crate::commands::load::Args>),
     /// Build the images of platform and stack, without a container engine
     Images(crate::commands::images::Args),
     /// Say what each cluster provider needs and what is missing, with the fix

@@ -40,7 +40,7 @@ pub struct LoadTick {
     pub never_sent: u64,
     /// Requests under way.
     pub in_flight: u64,
-    /// Median latency in milliseconds.
+    /// Median latency in milliseconds, that of requests without an answer as a lower bound.
     pub p50_ms: Option<f64>,
     /// 99th percentile of the latency in milliseconds.
     pub p99_ms: Option<f64>,

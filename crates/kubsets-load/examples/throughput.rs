@@ -23,7 +23,7 @@ async fn main() -> anyhow::Result<()> {
     };
     let mut spec = LoadSpec::new(url, schedule);
     spec.duration = Some(Duration::from_secs(seconds));
-    spec.limits.rate = 1e6;
+    spec.limits.rate = f64::INFINITY;
     if std::env::var("PROTOCOL").is_ok_and(|name| name == "h2") {
         spec.protocol = Protocol::Http2;
         spec.streams = 32;

@@ -49,6 +49,6 @@ pub use spec::{Limits, LoadSpec, Protocol, SpecError};
 pub use spread::Spread;
 pub use target::{Target, TargetError};
 pub use template::{Template, TemplateError};
-pub use threshold::{Threshold, ThresholdError};
+pub use threshold::{Threshold, ThresholdError, Windows};
 pub use tick::{Tick, VersionTick};
 pub use tls::{Trust, TrustError};

@@ -8,6 +8,9 @@ use kubsets_schedule::{Schedule, ScheduleError, Share};
 use crate::target::{Target, TargetError};
 use crate::tls::Trust;
 
+/// Most targets of a run: each has counts and histograms of its own.
+const MAX_TARGETS: usize = 64;
+
 /// How requests travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Protocol {
@@ -36,7 +39,8 @@ impl Protocol {
 /// What a run may not exceed, to keep a slip of the finger from doing harm.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
-    /// Highest rate in requests per second.
+    /// Highest rate in requests per second. Users of a closed loop who do not think ask as fast as the server answers,
+    /// which only an infinite limit allows.
     pub rate: f64,
     /// Longest time in which new requests are planned.
     pub duration: Duration,
@@ -53,7 +57,7 @@ impl Default for Limits {
 /// A run of the load generator.
 #[derive(Debug, Clone)]
 pub struct LoadSpec {
-    /// What is asked. At least one.
+    /// What is asked. At least one, at most 64.
     pub targets: Vec<Target>,
     /// When requests are due.
     pub schedule: Schedule,
@@ -61,7 +65,8 @@ pub struct LoadSpec {
     pub duration: Option<Duration>,
     /// How requests travel.
     pub protocol: Protocol,
-    /// Most connections to each endpoint (host and port). They are opened as they are needed.
+    /// Most connections to each endpoint (host and port). They are opened as they are needed. In a closed loop
+    /// each user has a connection (or an HTTP/2 stream), and this says nothing.
     pub connections: usize,
     /// Most requests at once on each connection, for HTTP/2.
     pub streams: usize,
@@ -142,6 +147,9 @@ impl LoadSpec {
         if self.targets.is_empty() {
             return Err(SpecError::NoTarget);
         }
+        if self.targets.len() > MAX_TARGETS {
+            return Err(SpecError::Targets { wanted: self.targets.len(), limit: MAX_TARGETS });
+        }
         for target in &self.targets {
             target.compile(&self.allow_hosts)?;
         }
@@ -171,6 +179,12 @@ impl LoadSpec {
     fn check_limits(&self) -> Result<(), SpecError> {
         if let Some(rate) = self.schedule.peak_rate() {
             self.check_rate(rate)?;
+        }
+        if let Schedule::Closed { users, think } = self.schedule
+            && users as f64 / think.as_secs_f64() > self.limits.rate
+        {
+            let schedule = self.schedule.to_string();
+            return Err(SpecError::Users { schedule, limit: self.limits.rate });
         }
         if let Some(wanted) = self.duration.or(self.schedule.natural_end())
             && wanted > self.limits.duration
@@ -205,6 +219,15 @@ impl LoadSpec {
         }
     }
 
+    /// Most connections that are open at once to one endpoint.
+    pub fn most_connections(&self) -> usize {
+        match (&self.schedule, self.protocol) {
+            (Schedule::Closed { users, .. }, Protocol::Http2) => users.div_ceil(self.streams.max(1)),
+            (Schedule::Closed { users, .. }, Protocol::Http1 | Protocol::Http1PerRequest) => *users,
+            _ => self.connections,
+        }
+    }
+
     /// When planning ends.
     pub(crate) fn end(&self) -> Duration {
         self.duration.or(self.schedule.natural_end()).unwrap_or(self.limits.duration)
@@ -226,6 +249,14 @@ pub enum SpecError {
     /// The list of targets is empty.
     #[error("no target given")]
     NoTarget,
+    /// There are more targets than can be told apart.
+    #[error("{wanted} targets are above the limit of {limit}")]
+    Targets {
+        /// How many were given.
+        wanted: usize,
+        /// How many are allowed.
+        limit: usize,
+    },
     /// A target is wrong or refused.
     #[error("bad target")]
     Target(#[from] TargetError),
@@ -237,6 +268,14 @@ pub enum SpecError {
     Rate {
         /// What was asked for.
         wanted: f64,
+        /// What is allowed.
+        limit: f64,
+    },
+    /// The users of a closed loop may ask faster than the limit.
+    #[error("the users of {schedule} may send at a rate above the limit of {limit} requests per second")]
+    Users {
+        /// The schedule as text.
+        schedule: String,
         /// What is allowed.
         limit: f64,
     },
@@ -292,9 +331,33 @@ mod tests {
         let mut long = spec("1");
         long.duration = Some(Duration::from_hours(1));
         assert!(matches!(long.check(), Err(SpecError::Duration { .. })));
-        assert!(matches!(spec("closed:5000").check(), Err(SpecError::Concurrency { .. })));
+        assert!(matches!(spec("closed:5000/1s").check(), Err(SpecError::Concurrency { .. })));
+        let mut many = spec("1");
+        many.targets = vec![Target::get("http://127.0.0.1/"); 64];
+        assert!(many.check().is_ok());
+        many.targets.push(Target::get("http://127.0.0.1/"));
+        assert_eq!(many.check().unwrap_err().to_string(), "65 targets are above the limit of 64");
         let mut traced = spec("1");
         traced.trace_ratio = Some(1.5);
         assert!(matches!(traced.check(), Err(SpecError::TraceRatio(_))));
+    }
+
+    #[test]
+    fn users_keep_the_limit_of_the_rate_by_thinking() {
+        let spec = |text: &str| LoadSpec::new("http://127.0.0.1/", text.parse().unwrap());
+        assert!(spec("closed:32/10ms").check().is_ok());
+        let error = spec("closed:32/1ms").check().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the users of closed:32/1ms may send at a rate above the limit of 10000 requests per second"
+        );
+        let mut quick = spec("closed:32");
+        quick.limits.rate = 1e6;
+        assert!(matches!(quick.check(), Err(SpecError::Users { .. })));
+        quick.limits.rate = f64::INFINITY;
+        assert!(quick.check().is_ok());
+        assert_eq!(quick.most_connections(), 32);
+        quick.protocol = Protocol::Http2;
+        assert_eq!(quick.most_connections(), 1);
     }
 }

@@ -4,8 +4,10 @@ use crate::exemplar::{Exemplar, Exemplars};
 use crate::latencies::{Latencies, Recorder};
 use crate::outcome::{ErrorKind, Outcome};
 
-/// Most pairs of target and version that are kept apart; bounds the memory.
+/// Most pairs of target and version that are kept apart, shared by the targets; bounds the memory.
 const MAX_CELLS: usize = 24;
+/// Pairs that each target has in any case: answers without a version, and two versions.
+const LEAST_CELLS: usize = 3;
 /// Name under which versions beyond that are counted.
 const OTHER: &[u8] = b"other";
 
@@ -64,6 +66,8 @@ pub(crate) struct Shard {
     pub(crate) queued: u64,
     pub(crate) slots: u64,
     pub(crate) rate: Option<f64>,
+    /// How long everything unfinished had waited when this was handed over.
+    pub(crate) pending: Latencies,
     /// How late planned instants were handed over.
     pub(crate) lateness: Latencies,
     /// The longest pause of the pacing task in nanoseconds.
@@ -109,18 +113,22 @@ struct Cell {
 pub(crate) struct Tally {
     failed_from_status: u16,
     targets: Vec<TargetShard>,
-    cells: Vec<Cell>,
+    /// By target; the first of each is that of answers without a version.
+    cells: Vec<Vec<Cell>>,
+    /// Most cells of one target, without that of other versions.
+    most: usize,
     lateness: Recorder<u32>,
     exemplars: Exemplars,
 }
 
 impl Tally {
     pub(crate) fn new(targets: usize, failed_from_status: u16) -> Self {
-        let cells = (0..targets).map(|target| Cell::new(target, None)).collect();
+        let cells = (0..targets).map(|target| vec![Cell::new(target, None)]).collect();
         Self {
             failed_from_status,
             targets: vec![TargetShard::default(); targets],
             cells,
+            most: (MAX_CELLS / targets.max(1)).max(LEAST_CELLS),
             lateness: Recorder::new(),
             exemplars: Exemplars::default(),
         }
@@ -137,8 +145,7 @@ impl Tally {
     pub(crate) fn finished(&mut self, sample: &Sample<'_>) {
         let corrected = sample.done.saturating_sub(sample.planned);
         let failed_from = self.failed_from_status;
-        let index = self.cell(sample.target, sample.version);
-        let cell = &mut self.cells[index];
+        let cell = self.cell(sample.target, sample.version);
         let mut failure = None;
         match sample.outcome {
             Outcome::Answer(status) => {
@@ -177,14 +184,13 @@ impl Tally {
 
     /// Enters requests of a target that got no answer as taking at least this long.
     pub(crate) fn at_least(&mut self, target: usize, nanos: u64, count: u32) {
-        let index = self.cell(target, None);
-        self.cells[index].bounds.record_many(nanos, count);
+        self.cell(target, None).bounds.record_many(nanos, count);
     }
 
     /// Takes everything recorded since the last call.
     pub(crate) fn take(&mut self, second: u64) -> Shard {
-        let cells =
-            self.cells.iter_mut().filter(|cell| cell.counts != Counts::default() || cell.has_bounds());
+        let cells = self.cells.iter_mut().flatten();
+        let cells = cells.filter(|cell| cell.counts != Counts::default() || cell.has_bounds());
         Shard {
             second,
             cells: cells.map(Cell::take).collect(),
@@ -198,16 +204,18 @@ impl Tally {
         self.exemplars.take()
     }
 
-    fn cell(&mut self, target: usize, version: Option<&[u8]>) -> usize {
-        let same = |cell: &Cell| cell.target == target && cell.version.as_deref() == version;
-        if let Some(index) = self.cells.iter().position(same) {
-            return index;
-        }
-        if self.cells.len() >= MAX_CELLS && version != Some(OTHER) {
-            return self.cell(target, Some(OTHER));
-        }
-        self.cells.push(Cell::new(target, version.map(Box::from)));
-        self.cells.len() - 1
+    fn cell(&mut self, target: usize, version: Option<&[u8]>) -> &mut Cell {
+        let (cells, most) = (&mut self.cells[target], self.most);
+        let place =
+            |cells: &[Cell], version| cells.iter().position(|cell| cell.version.as_deref() == version);
+        let index = place(cells, version).unwrap_or_else(|| {
+            let wanted = if cells.len() >= most { Some(OTHER) } else { version };
+            place(cells, wanted).unwrap_or_else(|| {
+                cells.push(Cell::new(target, wanted.map(Box::from)));
+                cells.len() - 1
+            })
+        });
+        &mut cells[index]
     }
 }
 
@@ -289,5 +297,18 @@ mod tests {
         let all: u64 = shard.cells.iter().map(|cell| cell.counts.ok).sum();
         assert_eq!(all, 500);
         assert!(other.counts.ok > 400);
+    }
+
+    #[test]
+    fn versions_are_kept_apart_however_many_targets_there_are() {
+        let mut tally = Tally::new(64, 400);
+        for target in 0..64 {
+            for version in [&b"1.0"[..], b"2.0"] {
+                tally.finished(&Sample { target, ..sample(Some(version), Outcome::Answer(200)) });
+            }
+        }
+        let shard = tally.take(0);
+        assert_eq!(shard.cells.len(), 128);
+        assert!(shard.cells.iter().all(|cell| cell.version.as_deref() != Some("other")));
     }
 }

@@ -1,20 +1,28 @@
 //! Conditions on a report that make a run fail, such as `p99 > 50ms`.
 
+mod window;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use kubsets_schedule::parse_duration;
 
+pub use window::Windows;
+
 use crate::report::{LoadReport, Percentiles};
 
-const FORM: &str =
-    "METRIC OPERATOR VALUE, such as `p99 > 50ms`, `errors > 1%`, `rate < 390` or `never-sent > 0`";
+const FORM: &str = "METRIC OPERATOR VALUE, such as `p99 > 50ms`, `p99[10s] > 50ms`, `errors > 1%`, `rate < 390` or `never-sent > 0`";
+
+/// Longest window in seconds: its seconds are kept.
+const LONGEST_WINDOW: u64 = 600;
 
 /// A condition under which a run has failed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Threshold {
     metric: Metric,
+    /// Length of the sliding window in seconds; the whole run without it.
+    window: Option<u64>,
     operator: Operator,
     /// Milliseconds, a share, a count or a rate, as the metric has it.
     value: f64,
@@ -32,6 +40,16 @@ pub enum ThresholdError {
          it, errors, failed, timed-out, never-sent, in-flight-at-end, rate, planned-rate)"
     )]
     Metric(String),
+    /// The window does not fit.
+    #[error(
+        "`{window}` is no window of `{metric}` (write whole seconds up to 10m, such as `p99[10s]`; not of in-flight-at-end)"
+    )]
+    Window {
+        /// The metric.
+        metric: String,
+        /// What was given.
+        window: String,
+    },
     /// The value does not fit the metric.
     #[error("`{value}` is no value for `{metric}` (write {wanted})")]
     Value {
@@ -104,18 +122,30 @@ impl Threshold {
     ///
     /// Latencies count from the planned instant unless the metric says `uncorrected.`; `errors` is the share of
     /// planned requests without a good answer, `rate` is that of good answers per second. A run in which no
-    /// request has a latency meets every condition on one: a server that answers nothing is not a fast one.
+    /// request has a latency meets every condition on one: a server that answers nothing is not a fast one. A condition
+    /// over a window needs the seconds as they pass: [`Windows`] judges it, and here it counts as met.
     pub fn breach(&self, report: &LoadReport) -> Option<String> {
+        if self.window.is_some() {
+            return Some(format!("{self}, but the seconds of the run were not watched"));
+        }
         let Some(measured) = self.measured(report) else {
             return Some(format!("{self}, but no request has a latency ({})", report.identity));
         };
-        let met = match self.operator {
+        self.holds(measured).then(|| format!("{self}, measured {}", self.metric.show(measured)))
+    }
+
+    /// Whether it is about a sliding window, not about the whole run.
+    pub fn has_window(&self) -> bool {
+        self.window.is_some()
+    }
+
+    fn holds(&self, measured: f64) -> bool {
+        match self.operator {
             Operator::Above => measured > self.value,
             Operator::AtLeast => measured >= self.value,
             Operator::Below => measured < self.value,
             Operator::AtMost => measured <= self.value,
-        };
-        met.then(|| format!("{self}, measured {}", self.metric.show(measured)))
+        }
     }
 
     /// `None` for a latency without a single value.
@@ -148,6 +178,12 @@ impl Metric {
             Some((_, of)) => Some(Self::Latency { corrected, of: *of }),
             None => METRICS.iter().find(|(known, _)| *known == text).map(|(_, metric)| *metric),
         }
+    }
+
+    fn window(self, text: &str) -> Option<u64> {
+        let time = parse_duration(text).filter(|time| time.subsec_nanos() == 0)?;
+        (self != Self::InFlightAtEnd && (1..=LONGEST_WINDOW).contains(&time.as_secs()))
+            .then_some(time.as_secs())
     }
 
     fn value(self, text: &str) -> Result<f64, &'static str> {
@@ -198,14 +234,21 @@ impl FromStr for Threshold {
             .iter()
             .find(|(sign, _)| rest.starts_with(sign))
             .ok_or_else(|| ThresholdError::Form(text.to_owned()))?;
+        let (name, window) = match name.strip_suffix(']').and_then(|name| name.split_once('[')) {
+            Some((name, window)) => (name.trim_end(), Some(window)),
+            None => (name, None),
+        };
         let metric = Metric::parse(name).ok_or_else(|| ThresholdError::Metric(name.to_owned()))?;
+        let wrong =
+            |window: &str| ThresholdError::Window { metric: name.to_owned(), window: window.to_owned() };
+        let window = window.map(|text| metric.window(text).ok_or_else(|| wrong(text))).transpose()?;
         let given = rest[sign.len()..].trim();
         let value = metric.value(given).map_err(|wanted| ThresholdError::Value {
             metric: name.to_owned(),
             value: given.to_owned(),
             wanted,
         })?;
-        Ok(Self { metric, operator: *operator, value })
+        Ok(Self { metric, window, operator: *operator, value })
     }
 }
 
@@ -220,6 +263,9 @@ impl fmt::Display for Threshold {
             metric => {
                 f.write_str(METRICS.iter().find(|(_, known)| *known == metric).map_or("", |(name, _)| name))?;
             }
+        }
+        if let Some(seconds) = self.window {
+            write!(f, "[{seconds}s]")?;
         }
         let sign = OPERATORS.iter().find(|(_, known)| *known == self.operator).map_or("", |(sign, _)| sign);
         match self.metric {
@@ -248,10 +294,14 @@ mod tests {
             "never-sent > 0",
             "rate < 390.5",
             "planned-rate <= 100",
+            "p99[10s] > 50ms",
+            "uncorrected.p50[600s] > 50ms",
+            "errors[5s] > 1%",
         ] {
             assert_eq!(text.parse::<Threshold>().unwrap().to_string(), text);
         }
         assert_eq!("p50>=1.5s".parse::<Threshold>().unwrap().to_string(), "p50 >= 1500ms");
+        assert_eq!("p99[1m] > 5ms".parse::<Threshold>().unwrap().to_string(), "p99[60s] > 5ms");
         assert_eq!("errors > 0.05".parse::<Threshold>().unwrap().to_string(), "errors > 5%");
     }
 
@@ -265,6 +315,11 @@ mod tests {
             error("errors > 200%"),
             "`200%` is no value for `errors` (write a share such as 1% or 0.01)"
         );
+        for wrong in
+            ["p99[0s] > 5ms", "p99[1.5s] > 5ms", "p99[1h] > 5ms", "p99[] > 5ms", "in-flight-at-end[5s] > 0"]
+        {
+            assert!(error(wrong).contains("is no window of"), "{wrong}");
+        }
         assert_eq!(error("failed > x"), "`x` is no value for `failed` (write a number)");
     }
 }

@@ -58,7 +58,16 @@ pub struct Tick {
     pub disturbed: bool,
     /// Latencies of all good answers, from the planned instant.
     pub latencies: Latencies,
-    /// The same from the actual sending.
+    /// Requests that were given up in this second (timed out, never sent, unfinished at the end of the run): the time
+    /// since their planned instant, a lower bound of their latency. One that found no room to wait is in here when
+    /// its timeout is over, at the latest at the end of the run.
+    #[serde(default)]
+    pub lower_bounds: Latencies,
+    /// Requests unfinished at its end, those included that found no room to wait: the time since their planned
+    /// instant so far. They come back in each second until they end.
+    #[serde(default)]
+    pub pending: Latencies,
+    /// Latencies of all good answers from the actual sending.
     #[serde(default)]
     pub uncorrected: Latencies,
     /// Unsuccessful requests by kind, timeouts included.
@@ -71,6 +80,14 @@ pub struct Tick {
 }
 
 impl Tick {
+    /// Corrected latencies of this second: good answers, and as [lower bounds](Self::lower_bounds) the requests that
+    /// were given up.
+    pub fn corrected(&self) -> Latencies {
+        let mut all = self.latencies.clone();
+        all.merge(&self.lower_bounds);
+        all
+    }
+
     /// What a version did in this second; `None` if it gave no answer.
     pub fn version(&self, version: &str) -> Option<&VersionTick> {
         self.versions.get(version)

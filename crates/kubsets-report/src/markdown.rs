@@ -183,7 +183,7 @@ fn heat_maps(text: &mut String, maps: &[HeatMap]) {
         line(
             text,
             format_args!(
-                "- {}: {count} good answers{range}; the heat map is in the HTML report",
+                "- {}: {count} requests{range}; the heat map is in the HTML report",
                 inline(&map.name)
             ),
         );

@@ -2,6 +2,7 @@
 
 mod figures;
 mod junit;
+mod max_rate;
 mod measure;
 mod metrics;
 mod order;
@@ -13,8 +14,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use kubsets_load::{Schedule, Share, Threshold};
+use kubsets_load::{LoadSpec, Schedule, Share, SpecError, Threshold};
 
+use self::max_rate::MaxRate;
 use self::order::Order;
 use crate::app::App;
 use crate::cli::values::{Percent, parse_duration, parse_percent};
@@ -30,7 +32,9 @@ const CHEAP_ROUTE: &str = "/api/info";
 #[derive(clap::Args, Debug)]
 #[command(after_help = "\
 Rates: 400 | 10..400/60s (ramp) | 100,200,400/10s (steps) | 100^1000@30s/5s (spike) | 400~200/60s (sine)
-       poisson:400 (independent arrivals) | closed:20/100ms (20 users who think for 100 ms)
+       poisson:400 (independent arrivals)
+       closed:20/100ms (20 users, each with a connection, who think for 100 ms after each answer)
+       closed:20 with --max-rate none (users who do not think: as fast as the server answers)
 Only loopback, 198.18.0.0/15 and hosts named with --allow-host can be loaded.")]
 pub(crate) struct Args {
     /// Address such as `http://127.0.0.1:8080/`; without it the demo app behind the gateway
@@ -49,9 +53,9 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "TIME", value_parser = parse_duration, default_value = "30s")]
     duration: Duration,
 
-    /// Most connections
-    #[arg(short, long, value_name = "NUMBER", default_value_t = 128)]
-    connections: usize,
+    /// Most connections, 128 unless given; the users of a closed loop have one each
+    #[arg(short, long, value_name = "NUMBER")]
+    connections: Option<usize>,
 
     /// A request without an answer after this time has failed
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "10s")]
@@ -98,7 +102,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
     trace: Option<Percent>,
 
-    /// Fail (exit code 1) when this holds, such as 'p99 > 50ms', 'errors > 1%', 'rate < 390' or 'never-sent > 0'
+    /// Fail (exit code 1) when this holds, such as 'p99 > 50ms', 'errors > 1%', 'rate < 390' or 'never-sent > 0'; with
+    /// 'p99[10s] > 50ms' in any 10 s of the run
     #[arg(long, value_name = "RULE")]
     fail_if: Vec<Threshold>,
 
@@ -164,9 +169,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "HOST")]
     allow_host: Vec<String>,
 
-    /// Raise the limit of 10,000 requests per second
+    /// Raise the limit of 10,000 requests per second; none for users who do not think
     #[arg(long, value_name = "RATE")]
-    max_rate: Option<f64>,
+    max_rate: Option<MaxRate>,
+
+    /// Raise the limit of 15 minutes
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    max_duration: Option<Duration>,
 
     /// Seed of random arrivals and identifiers
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
@@ -179,35 +188,49 @@ pub(crate) struct Args {
 /// When a value is wrong, a target is refused, or there is no way in to the stack.
 pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     if args.in_cluster {
+        if let Some(rule) = args.fail_if.iter().find(|rule| rule.has_window()) {
+            let text = format!("--fail-if '{rule}': pods tell no single seconds, which a window needs");
+            return Err(Failure::usage(text).with_hint("leave the window away, or --in-cluster").into());
+        }
         return pods::run(app, &args).await;
     }
     // Keeps a forwarded port open for as long as the load runs.
     let mut way = None;
-    let url = if args.targets.is_some() {
-        None
-    } else if let Some(url) = &args.url {
-        Some(url.clone())
-    } else {
+    if args.targets.is_none() && args.url.is_none() {
         let access = app.stack_access().await?;
-        let entrance = way.insert(entrance::find(&app.ui, &access).await?);
-        Some(format!("{}{CHEAP_ROUTE}", entrance.url))
-    };
-    let spec = Order::new(&args, url)?.spec(Share::WHOLE)?;
-    spec.check().map_err(|error| refuse(&error.into()))?;
+        way = Some(entrance::find(&app.ui, &access).await?);
+    }
+    let spec = spec(&args, way.as_ref().map(|way| way.url.as_str()))?;
     if args.find_max { search::run(app, &args, &spec).await } else { measure::run(app, &args, spec).await }
+}
+
+/// What is to be run; `way` leads to the stack where the user named no address. It is that of the cluster which the user
+/// named, not of a stranger.
+fn spec(args: &Args, way: Option<&str>) -> anyhow::Result<LoadSpec> {
+    let url = args.url.clone().or_else(|| way.map(|way| format!("{way}{CHEAP_ROUTE}")));
+    let mut spec = Order::new(args, url)?.spec(Share::WHOLE)?;
+    if let Some(way) = way {
+        spec.vouch_for(way);
+    }
+    spec.check().map_err(|error| refuse(&error.into()))?;
+    Ok(spec)
 }
 
 /// A refusal of the load generator as a usage error with a hint.
 fn refuse(error: &anyhow::Error) -> Failure {
     let text = format!("{error:#}");
-    let failure = Failure::usage(text.clone());
-    if text.contains("refusing to put load") {
-        return failure.with_hint("if that host is yours to load, name it with --allow-host");
-    }
-    if text.contains("above the limit of") && text.contains("rate") {
-        return failure.with_hint("--max-rate raises the limit");
-    }
-    failure.with_hint("`kubectl kubsets load --help` shows the accepted forms")
+    let hint = match error.downcast_ref() {
+        Some(SpecError::Target(_)) if text.contains("refusing to put load") => {
+            "if that host is yours to load, name it with --allow-host"
+        }
+        Some(SpecError::Rate { .. }) => "--max-rate raises the limit",
+        Some(SpecError::Users { .. }) => {
+            "let the users think, as in `closed:20/100ms`, or raise the limit with --max-rate (none if they do not)"
+        }
+        Some(SpecError::Duration { .. }) => "--max-duration raises the limit",
+        _ => "`kubectl kubsets load --help` shows the accepted forms",
+    };
+    Failure::usage(text).with_hint(hint)
 }
 
 fn parse_objective(text: &str) -> Result<Percent, String> {
@@ -228,6 +251,48 @@ fn parse_header(text: &str) -> Result<(String, String), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn check(words: &[&str], way: Option<&str>) -> Result<LoadSpec, String> {
+        use clap::Parser as _;
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: Args,
+        }
+        let line = Line::try_parse_from(std::iter::once("load").chain(words.iter().copied()));
+        spec(&line.expect("is a line").args, way).map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn the_way_in_to_the_stack_is_loaded_and_no_other_stranger() {
+        let spec = check(&[], Some("http://203.0.113.7:30080")).expect("is ours");
+        assert_eq!(spec.targets[0].url, "http://203.0.113.7:30080/api/info");
+        assert_eq!(spec.allow_hosts, ["203.0.113.7"]);
+        let refused = check(&["http://203.0.113.7:30080/"], None).expect_err("is a stranger");
+        assert!(refused.contains("refusing to put load on `203.0.113.7`"), "{refused}");
+    }
+
+    #[test]
+    fn the_connections_of_a_closed_loop_are_its_users() {
+        let spec = |words: &[&str]| check(&[&["http://127.0.0.1:1/", "--rate"], words].concat(), None);
+        let connections = |words| spec(words).map(|spec| spec.most_connections());
+        assert_eq!(connections(&["10"]), Ok(128));
+        assert_eq!(connections(&["10", "-c", "7"]), Ok(7));
+        assert_eq!(connections(&["closed:20/100ms"]), Ok(20));
+        assert_eq!(connections(&["closed:20/100ms", "-c", "20"]), Ok(20));
+        let refused = connections(&["closed:20/100ms", "-c", "7"]).expect_err("does not fit");
+        assert!(refused.contains("--connections 7 does not fit closed:20/100ms"), "{refused}");
+    }
+
+    #[test]
+    fn limits_are_raised_on_purpose() {
+        let spec = |words: &[&str]| check(&[&["http://127.0.0.1:1/"], words].concat(), None);
+        assert!(spec(&["--rate", "closed:32"]).is_err());
+        assert!(spec(&["--rate", "closed:32", "--max-rate", "50000"]).is_err());
+        assert!(spec(&["--rate", "closed:32", "--max-rate", "none"]).is_ok());
+        assert!(spec(&["--duration", "1h"]).is_err());
+        assert!(spec(&["--duration", "1h", "--max-duration", "1h"]).is_ok());
+    }
 
     #[test]
     fn an_objective_leaves_a_budget() {

@@ -182,7 +182,7 @@ fn charts(report: &LoadReport) -> Vec<Chart> {
         requests(Role::Baseline, Shape::Line, "under way", |second| second.in_flight),
         requests(Role::Harm, Shape::Line, "waiting for a connection", |second| second.queued),
     ];
-    let note = "Of good answers in each second, from the planned instant of each request.";
+    let note = "From the planned instant of each request: good answers, and as lower bounds what was given up in that second.";
     let mut charts = vec![
         chart("answers", "Good answers", "", Unit::RequestsPerSecond, answers),
         chart("failed", "Not answered well in each second", "", Unit::Requests, lost),
@@ -216,11 +216,11 @@ fn latency(report: &LoadReport) -> Section {
         blocks.push(Block::Table(percentiles::table(&versions)));
     }
     let seconds = report.seconds.iter().map(|second| (second.second as f64 + 1.0, &second.spread));
-    let map = heat_map("good answers", Role::Baseline, seconds);
+    let map = heat_map("requests", Role::Baseline, seconds);
     if !map.columns.is_empty() {
         let kept = map.columns.len();
         blocks.push(Block::HeatMaps(vec![map]));
-        if report.seconds.iter().filter(|second| second.ok > 0).count() > kept {
+        if report.seconds.iter().filter(|second| second.ok + second.lower_bounds > 0).count() > kept {
             blocks.push(Block::Text("The spread of each second is kept for the first hour.".into()));
         }
     }

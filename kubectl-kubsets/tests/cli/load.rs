@@ -40,7 +40,11 @@ fn wrong_values_are_refused_with_the_accepted_form() {
         &["load", target, "--rate", "0"],
         &["load", target, "--rate", "20000"],
         &["load", target, "--duration", "20"],
+        &["load", target, "--rate", "closed:20"],
+        &["load", target, "--rate", "closed:20/100ms", "--connections", "7"],
+        &["load", target, "--max-rate", "NaN"],
         &["load", target, "--fail-if", "p98 > 5ms"],
+        &["load", target, "--in-cluster", "--fail-if", "p99[5s] > 5ms"],
         &["load", target, "--connections", "0"],
         &["load", target, "-H", "nocolon"],
         &["load", "https://example.com/"],
@@ -115,6 +119,30 @@ fn thresholds_are_test_cases() {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert_eq!(here.run(&["load", &url, "--find-max", "--junit", "x.xml"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_limit_that_refuses_says_what_raises_it() {
+    let (here, target) = (Surroundings::new(), "http://127.0.0.1:1/");
+    for (args, flag) in [
+        (["load", target, "--rate", "20000"], "--max-rate raises the limit"),
+        (["load", target, "--duration", "1h"], "--max-duration raises the limit"),
+        (["load", target, "--rate", "closed:20"], "raise the limit with --max-rate (none if they do not)"),
+    ] {
+        let text = String::from_utf8_lossy(&here.run(&args).stderr).into_owned();
+        assert!(text.contains(flag), "{args:?}: {text}");
+    }
+}
+
+#[test]
+fn a_rule_over_a_window_names_the_worst_one() {
+    let (here, url) = (Surroundings::new(), server());
+    let rules = ["--fail-if", "rate[1s] < 1000", "--fail-if", "p50[2s] > 10s"];
+    let output = here.run(&[&["load", &url, "--rate", "20", "--duration", "2s"][..], &rules].concat());
+    assert!(matches!(output.status.code(), Some(1 | 3)), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("crossed: rate[1s] < 1000, measured"), "{text}");
+    assert!(!text.contains("crossed: p50[2s]"), "{text}");
 }
 
 /// The page of a short load.

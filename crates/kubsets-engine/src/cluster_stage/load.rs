@@ -146,7 +146,8 @@ fn believed(validity: &Validity) -> Result<(), StepError> {
 }
 
 fn seen(name: &str, tick: &Tick) -> LoadTick {
-    let millis = |quantile: f64| tick.latencies.quantile(quantile).map(|d| d.as_secs_f64() * 1e3);
+    let corrected = tick.corrected();
+    let millis = |quantile: f64| corrected.quantile(quantile).map(|d| d.as_secs_f64() * 1e3);
     LoadTick {
         load: name.to_owned(),
         second: tick.second,
@@ -157,7 +158,7 @@ fn seen(name: &str, tick: &Tick) -> LoadTick {
         in_flight: tick.in_flight,
         p50_ms: millis(0.5),
         p99_ms: millis(0.99),
-        spread: Spread::of(&tick.latencies),
+        spread: Spread::of(&corrected),
     }
 }
 

@@ -92,6 +92,7 @@ impl Merger {
             tick.planned += part.planned;
             tick.never_sent += part.never_sent;
         }
+        tick.pending.merge(&shard.pending);
         self.merged.lateness.add(&shard.lateness);
         for cell in shard.cells {
             into_tick(tick, &cell);
@@ -159,6 +160,7 @@ fn into_tick(tick: &mut Tick, cell: &CellShard) {
     tick.failed += cell.counts.failed;
     tick.timed_out += cell.counts.timed_out;
     tick.latencies.merge(&cell.corrected);
+    tick.lower_bounds.merge(&cell.bounds);
     tick.uncorrected.merge(&cell.uncorrected);
     for (kind, count) in ErrorKind::ALL.into_iter().zip(cell.counts.errors) {
         if count > 0 {

@@ -39,24 +39,26 @@ pub(crate) async fn run(worker: &Arc<Worker>, out: &Sender<Shard>) -> io::Result
     let mut wanted = 0;
     loop {
         let now = worker.now();
+        if worker.control.is_stopped() {
+            pace.end_at(now);
+        }
         pace.woke(now, wanted);
         let more = pace.take_up(now);
         pace.seconds(now);
-        if now >= pace.end || worker.control.is_stopped() {
-            break;
-        }
+        // What was due before the end belongs to the plan, however late it is taken up.
         if more {
             wanted = now;
-            tokio::task::yield_now().await;
+            if !worker.control.is_aborted() {
+                tokio::task::yield_now().await;
+            }
+        } else if now >= pace.end {
+            break;
         } else {
             wanted = pace.sleep(&mut timer).await?;
         }
     }
-    let ended = worker.now();
-    pace.end = ended;
-    pace.pacer.end_at(ended);
     worker.end();
-    let deadline = ended.saturating_add(nanos(spec.drain_time()));
+    let deadline = worker.now().saturating_add(nanos(spec.drain_time()));
     loop {
         let now = worker.now();
         pace.woke(now, wanted);
@@ -92,6 +94,14 @@ impl Pace<'_> {
         self.pause = self.pause.max(pause);
         if pause >= nanos(self.worker.plan.spec.stall_limit) {
             self.stall = (pause, now / SECOND + 1);
+        }
+    }
+
+    /// Plans nothing that would be due later.
+    fn end_at(&mut self, now: u64) {
+        if now < self.end {
+            self.end = now;
+            self.pacer.end_at(now);
         }
     }
 
@@ -144,7 +154,7 @@ impl Pace<'_> {
     }
 
     fn shard(&mut self) -> Shard {
-        let mut shard = self.worker.state().shard(self.second);
+        let mut shard = self.worker.state().shard(self.second, self.worker.now(), self.worker.timeout());
         shard.pause = std::mem::take(&mut self.pause);
         if shard.second <= self.stall.1 {
             shard.pause = shard.pause.max(self.stall.0);

@@ -154,12 +154,24 @@ impl Pool {
         self.slots.len()
     }
 
+    /// Requests that slots work on.
     pub(crate) fn under_way(&self) -> impl Iterator<Item = Job> {
-        self.slots.iter().filter_map(|slot| slot.current.or(slot.mail))
+        self.slots.iter().filter_map(|slot| slot.current)
     }
 
-    pub(crate) fn drain_waiting(&mut self) -> impl Iterator<Item = Job> {
-        self.waiting.drain(..)
+    /// Requests that nobody works on yet: handed to a slot, or waiting for one.
+    pub(crate) fn unsent(&self) -> impl Iterator<Item = Job> {
+        self.slots.iter().filter_map(|slot| slot.mail).chain(self.waiting.iter().copied())
+    }
+
+    /// Takes out what slots work on.
+    pub(crate) fn drain_under_way(&mut self) -> impl Iterator<Item = Job> {
+        self.slots.iter_mut().filter_map(|slot| slot.current.take())
+    }
+
+    /// Takes out what nobody works on.
+    pub(crate) fn drain_unsent(&mut self) -> impl Iterator<Item = Job> {
+        self.slots.iter_mut().filter_map(|slot| slot.mail.take()).chain(self.waiting.drain(..))
     }
 
     /// Wakes all slots, so that those of a closed loop see the end.
@@ -194,6 +206,19 @@ mod tests {
         assert_eq!(pool.push(job(5)), Pushed::Taken);
         assert_eq!(pool.queued(), 0);
         assert_eq!(pool.take(0), Some(job(5)));
+    }
+
+    #[test]
+    fn what_no_slot_has_begun_is_not_under_way() {
+        let mut pool = Pool::new(2, 1);
+        for planned in [1, 2, 3] {
+            pool.push(job(planned));
+        }
+        assert_eq!(pool.take(0), Some(job(1)));
+        assert_eq!(pool.under_way().collect::<Vec<_>>(), [job(1)]);
+        assert_eq!(pool.unsent().collect::<Vec<_>>(), [job(2), job(3)]);
+        assert_eq!((pool.drain_under_way().count(), pool.drain_unsent().count()), (1, 2));
+        assert_eq!(pool.under_way().chain(pool.unsent()).count(), 0);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::pool::{Job, Pool, Pushed};
 use super::request::{Factory, Outgoing};
+use crate::latencies::{Latencies, Recorder};
 use crate::tally::{Sample, Shard, Tally};
 use crate::target::Mixer;
 
@@ -18,8 +19,10 @@ pub(crate) struct State {
     factory: Factory,
     mixer: Mixer,
     under_way: u64,
-    /// Requests refused for want of room, by planned second and target: their lower bounds come at the end.
+    /// Requests refused for want of room, by planned second and target, until their lower bounds are entered.
     refused: BTreeMap<(u64, usize), u32>,
+    /// How long unfinished requests have waited; its room is used again.
+    waited: Recorder<u32>,
 }
 
 impl State {
@@ -30,7 +33,16 @@ impl State {
         factory: Factory,
         mixer: Mixer,
     ) -> Self {
-        Self { pools, tally, endpoint_of, factory, mixer, under_way: 0, refused: BTreeMap::new() }
+        Self {
+            pools,
+            tally,
+            endpoint_of,
+            factory,
+            mixer,
+            under_way: 0,
+            refused: BTreeMap::new(),
+            waited: Recorder::new(),
+        }
     }
 
     /// Takes up a planned request; returns pool and number of a slot that is to be started for it.
@@ -94,37 +106,58 @@ impl State {
 
     /// Whether nothing waits and nothing is under way.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.queued() == 0 && self.pools.iter().all(|pool| pool.under_way().next().is_none())
+        self.pools.iter().all(|pool| pool.under_way().chain(pool.unsent()).next().is_none())
     }
 
-    /// Counts everything unfinished, with lower bounds for its latency. A request refused for want of room has
-    /// no slot at the end of the run either; it is entered with the time until then, but not with more than
-    /// the timeout, after which its user would have gone.
+    /// Counts everything unfinished, with lower bounds for its latency.
     pub(crate) fn close(&mut self, now: u64, timeout: u64) {
         for pool in &mut self.pools {
-            for job in pool.under_way() {
+            for job in pool.drain_under_way() {
                 self.tally.in_flight_at_end(job.target);
                 self.tally.at_least(job.target, now.saturating_sub(job.planned), 1);
             }
-            for job in pool.drain_waiting() {
+            for job in pool.drain_unsent() {
                 self.tally.never_sent(job.target);
                 self.tally.at_least(job.target, now.saturating_sub(job.planned), 1);
             }
         }
-        for (&(second, target), &count) in &self.refused {
-            let waited = now.saturating_sub((second + 1) * SECOND);
-            self.tally.at_least(target, waited.min(timeout), count);
-        }
-        self.refused.clear();
+        self.enter_refused(now, timeout, |_| true);
+    }
+
+    /// Enters lower bounds for requests that found no room to wait: as if they had waited until now, but not for
+    /// longer than the timeout, after which their users would have gone.
+    fn enter_refused(&mut self, now: u64, timeout: u64, which: impl Fn(u64) -> bool) {
+        let tally = &mut self.tally;
+        self.refused.retain(|&(second, target), count| {
+            let waited = waited_at_least(second, now).min(timeout);
+            let enter = which(waited);
+            if enter {
+                tally.at_least(target, waited, *count);
+            }
+            !enter
+        });
     }
 
     /// Everything recorded since the last call, with the gauges of this moment.
-    pub(crate) fn shard(&mut self, second: u64) -> Shard {
+    pub(crate) fn shard(&mut self, second: u64, now: u64, timeout: u64) -> Shard {
+        self.enter_refused(now, timeout, |waited| waited == timeout);
         let mut shard = self.tally.take(second);
+        shard.pending = self.pending(now);
         shard.queued = self.queued();
         shard.in_flight = self.under_way;
         shard.slots = self.pools.iter().map(|pool| pool.slots() as u64).sum();
         shard
+    }
+
+    /// How long everything unfinished has waited until now.
+    fn pending(&mut self, now: u64) -> Latencies {
+        for job in self.pools.iter().flat_map(|pool| pool.under_way().chain(pool.unsent())) {
+            self.waited.record(now.saturating_sub(job.planned));
+        }
+        for (&(second, _), &count) in &self.refused {
+            self.waited.record_many(waited_at_least(second, now), count);
+        }
+        self.waited.take()
     }
 
     fn closed_target(&mut self, pool: usize) -> usize {
@@ -136,4 +169,9 @@ impl State {
             }
         }
     }
+}
+
+/// The least time that has passed since something in a second.
+fn waited_at_least(second: u64, now: u64) -> u64 {
+    now.saturating_sub((second + 1) * SECOND)
 }

@@ -5,10 +5,10 @@ use std::fmt::Write;
 use super::Second;
 
 const HEADER: &str = "second,rate,planned,ok,failed,timed_out,in_flight,queued,never_sent,\
-p50_ms,p90_ms,p99_ms,max_ms,lag_ms,versions";
+p50_ms,p90_ms,p99_ms,max_ms,lower_bounds,lag_ms,versions";
 
 /// One line for each second after a header line. Versions are written as `version=answers/bad`, separated by
-/// spaces; absent numbers are empty.
+/// spaces; absent numbers are empty. `lower_bounds` of the latencies are those of requests without an answer.
 pub fn seconds_csv(seconds: &[Second]) -> String {
     let mut out = String::from(HEADER);
     out.push('\n');
@@ -19,7 +19,7 @@ pub fn seconds_csv(seconds: &[Second]) -> String {
         // Writing to a string cannot fail.
         let _always_ok = writeln!(
             out,
-            "{},{},{},{},{},{},{},{},{},{},{},{},{},{:.3},{}",
+            "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{:.3},{}",
             row.second,
             number(row.rate),
             row.planned,
@@ -33,6 +33,7 @@ pub fn seconds_csv(seconds: &[Second]) -> String {
             number(row.p90_ms),
             number(row.p99_ms),
             number(row.max_ms),
+            row.lower_bounds,
             row.lag_ms,
             quoted(&versions.join(" ")),
         );
@@ -61,7 +62,7 @@ mod tests {
         let mut lines = csv.lines();
         let columns = lines.next().unwrap().split(',').count();
         let line = lines.next().unwrap();
-        assert_eq!(line, "3,,10,9,0,0,0,0,0,1.250,,,,0.000,1.0=6/1 2.0=4/0");
+        assert_eq!(line, "3,,10,9,0,0,0,0,0,1.250,,,,0,0.000,1.0=6/1 2.0=4/0");
         assert_eq!(line.split(',').count(), columns);
         assert_eq!(quoted("a,\"b\""), "\"a,\"\"b\"\"\"");
     }

@@ -11,8 +11,9 @@ use hdrhistogram::serialization::interval_log::{
 use crate::latencies::{Latencies, Recorder};
 use crate::tick::Tick;
 
-/// Writes one line for each second and version (tag; `all` for all together): corrected latencies of good
-/// answers in nanoseconds, in the interval log format of `HdrHistogram` (version 2, compressed).
+/// Writes one line for each second and version (tag): corrected latencies in nanoseconds, in the interval log format
+/// of `HdrHistogram` (version 2, compressed). Those of a version are of its good answers; `all` has besides, as lower
+/// bounds, the requests that were given up in that second, which belong to no version.
 pub struct HdrLog<W: Write> {
     out: W,
     serializer: V2DeflateSerializer,
@@ -28,6 +29,9 @@ impl<W: Write> HdrLog<W> {
         let mut serializer = V2DeflateSerializer::new();
         IntervalLogWriterBuilder::new()
             .add_comment("kubsets load: latency in nanoseconds from the planned instant")
+            .add_comment(
+                "all: good answers, and requests without an answer as lower bounds; versions: good answers",
+            )
             .with_start_time(start)
             .with_base_time(start)
             .begin_log_with(&mut out, &mut serializer)?;
@@ -45,7 +49,7 @@ impl<W: Write> HdrLog<W> {
         let mut lines = Vec::new();
         {
             let mut writer = builder.begin_log_with(&mut lines, &mut self.serializer)?;
-            write_line(&mut writer, "all", tick.second, &tick.latencies)?;
+            write_line(&mut writer, "all", tick.second, &tick.corrected())?;
             for (version, part) in &tick.versions {
                 write_line(&mut writer, version, tick.second, &part.latencies)?;
             }
@@ -98,7 +102,8 @@ mod tests {
         let tick = Tick { second: 4, latencies: recorder.take(), ..Tick::default() };
         let mut log = HdrLog::begin(Vec::new(), SystemTime::now()).unwrap();
         log.write(&tick).unwrap();
-        log.write(&Tick { second: 5, ..Tick::default() }).unwrap();
+        let lost = serde_json::from_str("[[5000000000, 1]]").unwrap();
+        log.write(&Tick { second: 5, lower_bounds: lost, ..Tick::default() }).unwrap();
         let bytes = log.finish().unwrap();
         let intervals: Vec<_> = IntervalLogIterator::new(&bytes)
             .filter_map(|entry| match entry.unwrap() {
@@ -109,5 +114,6 @@ mod tests {
         assert_eq!(intervals.len(), 2);
         assert_eq!(intervals[0].start_timestamp(), Duration::from_secs(4));
         assert_eq!(intervals[0].tag().unwrap().as_str(), "all");
+        assert!(intervals[1].max() > 4.9, "{}", intervals[1].max());
     }
 }

@@ -67,6 +67,7 @@ impl Second {
         self.p90_ms = worst(self.p90_ms, other.p90_ms);
         self.p99_ms = worst(self.p99_ms, other.p99_ms);
         self.max_ms = worst(self.max_ms, other.max_ms);
+        self.lower_bounds += other.lower_bounds;
         self.lag_ms = self.lag_ms.max(other.lag_ms);
         self.disturbed |= other.disturbed;
         self.spread.merge(&other.spread);

@@ -11,8 +11,8 @@ use crate::tick::Tick;
 /// Seconds from the start of a run that keep their spread, so that a report stays small: one hour.
 const SPREAD_SECONDS: u64 = 3_600;
 
-/// One second of a run in numbers. Latencies are those of good answers from the planned instant, in
-/// milliseconds, and absent in a second without any.
+/// One second of a run in numbers. Latencies are in milliseconds from the planned instant, those of good answers,
+/// and as lower bounds those of the requests that were given up in this second; absent in a second without any.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Second {
@@ -42,6 +42,9 @@ pub struct Second {
     pub p99_ms: Option<f64>,
     /// Largest latency.
     pub max_ms: Option<f64>,
+    /// How many of the latencies are lower bounds.
+    #[serde(default)]
+    pub lower_bounds: u64,
     /// Longest delay of the generator itself.
     pub lag_ms: f64,
     /// Whether the generator stood still for so long that this second says nothing about the server.
@@ -55,7 +58,8 @@ pub struct Second {
 
 impl Second {
     pub(crate) fn of(tick: &Tick) -> Self {
-        let at = |quantile| tick.latencies.quantile(quantile).map(|value| value.as_secs_f64() * 1e3);
+        let corrected = tick.corrected();
+        let at = |quantile| corrected.quantile(quantile).map(|value| value.as_secs_f64() * 1e3);
         Self {
             second: tick.second,
             rate: tick.rate,
@@ -70,13 +74,10 @@ impl Second {
             p90_ms: at(0.9),
             p99_ms: at(0.99),
             max_ms: at(1.0),
+            lower_bounds: tick.lower_bounds.count(),
             lag_ms: tick.lag_ms,
             disturbed: tick.disturbed,
-            spread: if tick.second < SPREAD_SECONDS {
-                Spread::of(&tick.latencies)
-            } else {
-                Spread::default()
-            },
+            spread: if tick.second < SPREAD_SECONDS { Spread::of(&corrected) } else { Spread::default() },
             versions: tick.versions.iter().map(|(name, v)| (name.clone(), (v.count, v.bad))).collect(),
         }
     }
@@ -86,6 +87,16 @@ impl Second {
 mod tests {
     use super::*;
     use crate::latencies::Latencies;
+
+    #[test]
+    fn requests_without_an_answer_are_in_the_figures() {
+        let of = |text| serde_json::from_str::<Latencies>(text).unwrap();
+        let tick =
+            Tick { latencies: of("[[1000000,9]]"), lower_bounds: of("[[4000000000,1]]"), ..Tick::default() };
+        let second = Second::of(&tick);
+        assert_eq!((second.p50_ms, second.p99_ms, second.lower_bounds), (Some(1.0), Some(4000.0), 1));
+        assert_eq!(second.spread, Spread::of(&of("[[1000000,9],[4000000000,1]]")));
+    }
 
     #[test]
     fn the_spread_is_kept_for_an_hour() {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use kubsets_load::{Generator, HdrLog, LoadReport, LoadSpec, Protocol, Target, Threshold, seconds_csv};
+use kubsets_load::{
+    Generator, HdrLog, LoadReport, LoadSpec, Protocol, Schedule, Target, Threshold, seconds_csv,
+};
 
 use crate::server::{Reply, Server};
 
@@ -24,12 +26,14 @@ async fn check(change: impl FnOnce(&mut LoadSpec)) -> LoadReport {
     let mut running = Generator::start(spec).await.unwrap();
     let mut ticks = running.ticks();
     let mut log = HdrLog::begin(Vec::new(), running.started()).unwrap();
-    let (mut planned, mut done, mut never_sent, mut in_flight) = (0, 0, 0, 0);
+    let (mut planned, mut done, mut never_sent, mut in_flight, mut lower_bounds) = (0, 0, 0, 0, 0);
     while let Some(tick) = ticks.next().await {
         planned += tick.planned;
         done += tick.ok + tick.failed + tick.timed_out;
         never_sent += tick.never_sent;
         in_flight = tick.in_flight;
+        lower_bounds += tick.lower_bounds.count();
+        assert!(tick.pending.count() >= tick.queued);
         assert_eq!(tick.ok, tick.latencies.count());
         assert_eq!(tick.ok, tick.uncorrected.count());
         assert_eq!(tick.failed + tick.timed_out, tick.errors.values().sum::<u64>());
@@ -42,6 +46,8 @@ async fn check(change: impl FnOnce(&mut LoadSpec)) -> LoadReport {
     assert_eq!(done, counts.ok + counts.failed + counts.timed_out);
     assert_eq!(never_sent, counts.never_sent);
     assert_eq!(in_flight, counts.in_flight_at_end);
+    assert_eq!(lower_bounds, counts.timed_out + counts.in_flight_at_end + counts.never_sent);
+    assert_eq!(report.seconds.iter().map(|second| second.lower_bounds).sum::<u64>(), lower_bounds);
     for target in &report.targets {
         assert!(target.accounting.holds(), "{}", target.accounting);
     }
@@ -98,6 +104,43 @@ async fn it_holds_with_several_workers_targets_and_protocols() {
         let share = three.accounting.planned as f64 / report.accounting.planned as f64;
         assert!((share - 0.75).abs() < 0.01, "{share} {}", one.accounting);
     }
+}
+
+#[tokio::test]
+async fn a_generator_that_cannot_keep_up_still_takes_up_the_whole_plan() {
+    let server = Server::start(|_| Reply::after(Duration::from_millis(400)));
+    let mut spec = LoadSpec::new(server.url("/"), Schedule::constant(2e7));
+    spec.limits.rate = f64::INFINITY;
+    spec.duration = Some(Duration::from_millis(50));
+    (spec.connections, spec.queue) = (1, 10);
+    spec.drain = Some(Duration::ZERO);
+    let report = Generator::start(spec).await.unwrap().wait().await.unwrap();
+    assert!(report.accounting.holds(), "{}", report.identity);
+    assert_eq!(report.accounting.planned, 1_000_000);
+    assert_eq!(report.total.corrected.count, 1_000_000);
+}
+
+#[tokio::test]
+async fn a_stall_is_in_the_seconds_in_which_it_is() {
+    let server = Server::start(|_| Reply::after(Duration::from_secs(20)));
+    let mut spec = LoadSpec::new(server.url("/"), Schedule::constant(50.0));
+    spec.duration = Some(Duration::from_secs(3));
+    spec.timeout = Duration::from_millis(1200);
+    (spec.connections, spec.queue) = (5, 10);
+    let mut running = Generator::start(spec).await.unwrap();
+    let mut ticks = running.ticks();
+    let first = ticks.next().await.unwrap();
+    assert!(first.latencies.is_empty() && first.lower_bounds.is_empty());
+    assert!(first.pending.max().unwrap() >= Duration::from_millis(800), "{:?}", first.pending);
+    assert!(first.pending.count() >= 40, "refused requests wait too: {}", first.pending.count());
+    // The timeouts of the first second are told long before the end.
+    let mut early = 0;
+    for _ in 0..2 {
+        early += ticks.next().await.unwrap().corrected().count_above(Duration::from_secs(1));
+    }
+    assert!(early >= 5, "{early}");
+    let report = running.wait().await.unwrap();
+    assert!(report.seconds[1].p99_ms.unwrap() >= 1000.0, "{:?}", report.seconds[1]);
 }
 
 #[tokio::test]

@@ -41,6 +41,7 @@ fn serve(answer: impl Fn(&mut TcpStream) -> bool + Send + Sync + 'static) -> (St
 async fn run(url: &str, change: impl FnOnce(&mut LoadSpec)) -> LoadReport {
     // One user, so that a connection that can be used again is.
     let mut spec = LoadSpec::new(url, "closed:1".parse::<Schedule>().unwrap());
+    spec.limits.rate = f64::INFINITY;
     spec.duration = Some(Duration::from_millis(300));
     spec.timeout = Duration::from_secs(5);
     change(&mut spec);

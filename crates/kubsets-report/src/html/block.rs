@@ -71,7 +71,7 @@ fn heat_figure(maps: &[HeatMap], seconds: f64) -> Markup {
             @if maps.iter().all(|map| map.columns.is_empty()) { p.nothing { "Nothing was measured." } }
             @else { @for width in [Width::Wide, Width::Narrow] { (svg::heat_maps(maps, seconds, width)) } }
             p.note { "Each column is a second, each row a range of latency on a log scale; steps of darkness are "
-                "by powers, so that a single slow request is seen. Only good answers are in here." }
+                "by powers, so that a single slow request is seen. Failed requests are not in here." }
         }
     }
 }

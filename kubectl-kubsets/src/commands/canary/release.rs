@@ -213,11 +213,8 @@ mod tests {
 
     fn release(args: &[&str]) -> Result<Release, clap::Error> {
         let cli = crate::parse(&[&["canary", "plan"], args].concat())?;
-        let Top::Canary(crate::commands::canary::Args { command: super::super::Command::Plan(release) }) =
-            cli.command
-        else {
-            panic!("is a plan");
-        };
+        let Top::Canary(args) = cli.command else { panic!("is of canaries") };
+        let super::super::Command::Plan(release) = args.command else { panic!("is a plan") };
         Ok(release)
     }
 

@@ -1,6 +1,6 @@
 //! One line of figures: the plain form of the live picture.
 
-use kubsets_load::{Latencies, Tick};
+use kubsets_load::{Latencies, Percentiles, Tick};
 
 use crate::ui::millis;
 
@@ -11,7 +11,8 @@ pub(super) struct Figures {
     ok: u64,
     bad: u64,
     never_sent: u64,
-    corrected: Latencies,
+    good: Latencies,
+    lower_bounds: Latencies,
     uncorrected: Latencies,
 }
 
@@ -22,16 +23,18 @@ impl Figures {
         self.ok += tick.ok;
         self.bad += tick.failed + tick.timed_out;
         self.never_sent += tick.never_sent;
-        self.corrected.merge(&tick.latencies);
+        self.good.merge(&tick.latencies);
+        self.lower_bounds.merge(&tick.lower_bounds);
         self.uncorrected.merge(&tick.uncorrected);
     }
 
-    /// The line up to this second; the next one begins after it.
+    /// The line up to this second; the next one begins after it. Requests that wait at its end count with the time that
+    /// they have waited so far, so that a stall is seen while it lasts.
     pub(super) fn line(&mut self, tick: &Tick) -> String {
-        let all = std::mem::take(self);
-        let at = |latencies: &Latencies, quantile| {
-            latencies.quantile(quantile).map_or_else(|| "-".to_owned(), |v| millis(v.as_secs_f64() * 1e3))
-        };
+        let mut all = std::mem::take(self);
+        all.lower_bounds.merge(&tick.pending);
+        let corrected = Percentiles::of(&all.good, &all.lower_bounds);
+        let uncorrected = Percentiles::of(&all.uncorrected, &Latencies::default());
         let wanted = tick.rate.map(|rate| format!("{rate:.0} wanted, ")).unwrap_or_default();
         let achieved = (all.ok + all.bad) as f64 / all.seconds.max(1) as f64;
         let lost =
@@ -46,18 +49,38 @@ impl Figures {
             tick.second + 1,
             all.ok,
             all.bad,
-            at(&all.corrected, 0.5),
-            at(&all.corrected, 0.99),
-            at(&all.uncorrected, 0.5),
-            at(&all.uncorrected, 0.99),
+            text(&corrected, corrected.p50),
+            text(&corrected, corrected.p99),
+            text(&uncorrected, uncorrected.p50),
+            text(&uncorrected, uncorrected.p99),
             tick.in_flight,
         )
+    }
+}
+
+/// A percentile, marked where it is a lower bound.
+fn text(set: &Percentiles, value: f64) -> String {
+    match (set.count, set.is_at_least(value)) {
+        (0, _) => "-".to_owned(),
+        (_, true) => format!(">= {}", millis(value)),
+        (_, false) => millis(value),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stall_is_told_while_it_lasts() {
+        let of = |text| serde_json::from_str::<Latencies>(text).expect("are buckets");
+        let mut figures = Figures::default();
+        figures.take(&Tick { ok: 3, latencies: of("[[1000000,3]]"), ..Tick::default() });
+        let stalled = Tick { second: 4, pending: of("[[4000000000,2]]"), ..Tick::default() };
+        figures.take(&stalled);
+        let line = figures.line(&stalled);
+        assert!(line.contains("p50 1.00 ms p99 >= 4.00 s"), "{line}");
+    }
 
     #[test]
     fn a_line_speaks_of_all_seconds_since_the_last() {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use kubsets_load::{Generator, HdrLog, LoadReport, LoadSpec, Running, Tick, seconds_csv};
+use kubsets_load::{Generator, HdrLog, LoadReport, LoadSpec, Running, Tick, Windows, seconds_csv};
 use kubsets_undo::{RunId, StateDir};
 use serde::Serialize;
 
@@ -27,7 +27,7 @@ use crate::ui::{ExitCode, Failure, Format, Printer};
 const LINE_EVERY: u64 = 5;
 
 pub(super) async fn run(app: &App, args: &Args, spec: LoadSpec) -> anyhow::Result<ExitCode> {
-    let (facts, plan) = (facts(args, &spec), LoadPlan::new(&spec, None));
+    let (facts, plan) = (facts(&spec), LoadPlan::new(&spec, None));
     let running = Generator::start(spec).await?;
     let mut sinks = Sinks::open(args, &running).await?;
     let live = !args.plain && app.ui.has_screen() && app.ui.format() == Format::Table && !app.ui.is_quiet();
@@ -37,8 +37,9 @@ pub(super) async fn run(app: &App, args: &Args, spec: LoadSpec) -> anyhow::Resul
     } else {
         follow(app, facts, running, &mut sinks).await?
     };
+    let crossed = sinks.windows.breaches(&report);
     sinks.close()?;
-    finish(app, args, (plan, Environment::of_machine()), &report, interrupted)
+    tell(app, args, (plan, Environment::of_machine()), &report, crossed, interrupted)
 }
 
 /// Writes what is asked for and tells the verdict.
@@ -48,15 +49,28 @@ pub(super) async fn run(app: &App, args: &Args, spec: LoadSpec) -> anyhow::Resul
 pub(super) fn finish(
     app: &App,
     args: &Args,
+    made: (LoadPlan, Environment),
+    report: &LoadReport,
+    interrupted: bool,
+) -> anyhow::Result<ExitCode> {
+    tell(app, args, made, report, Vec::new(), interrupted)
+}
+
+/// The same with the rules over windows that are crossed.
+fn tell(
+    app: &App,
+    args: &Args,
     (plan, environment): (LoadPlan, Environment),
     report: &LoadReport,
+    windows: Vec<String>,
     interrupted: bool,
 ) -> anyhow::Result<ExitCode> {
     if let Some(file) = &args.csv {
         std::fs::write(file, seconds_csv(&report.seconds))
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
-    let crossed: Vec<String> = args.fail_if.iter().filter_map(|rule| rule.breach(report)).collect();
+    let whole = args.fail_if.iter().filter(|rule| !rule.has_window());
+    let crossed: Vec<String> = whole.filter_map(|rule| rule.breach(report)).chain(windows).collect();
     let id = RunId::generate();
     let run = LoadRun {
         run: id.to_string(),
@@ -113,7 +127,7 @@ struct Told<'a> {
     slo: Option<Slo>,
 }
 
-fn facts(args: &Args, spec: &LoadSpec) -> LoadFacts {
+fn facts(spec: &LoadSpec) -> LoadFacts {
     let closed = spec.schedule.is_closed_loop();
     let title = match spec.targets.as_slice() {
         [one] => one.label(),
@@ -126,7 +140,7 @@ fn facts(args: &Args, spec: &LoadSpec) -> LoadFacts {
             spec.schedule,
             if closed { "closed" } else { "open" },
             spec.protocol.name(),
-            args.connections
+            spec.most_connections()
         ),
         duration: spec.duration.or(spec.schedule.natural_end()),
         steerable: !closed,
@@ -182,6 +196,7 @@ async fn follow(
 struct Sinks {
     log: Option<HdrLog<BufWriter<File>>>,
     metrics: Option<Arc<Metrics>>,
+    windows: Windows,
 }
 
 impl Sinks {
@@ -194,13 +209,15 @@ impl Sinks {
             Some(address) => Some(Metrics::serve(address).await?),
             None => None,
         };
-        Ok(Self { log: args.hdr.as_deref().map(begin).transpose()?, metrics })
+        let log = args.hdr.as_deref().map(begin).transpose()?;
+        Ok(Self { log, metrics, windows: Windows::new(&args.fail_if) })
     }
 
     fn take(&mut self, tick: &Tick) -> anyhow::Result<()> {
         if let Some(metrics) = &self.metrics {
             metrics.take(tick);
         }
+        self.windows.take(tick);
         match &mut self.log {
             Some(log) => Ok(log.write(tick)?),
             None => Ok(()),
@@ -212,5 +229,19 @@ impl Sinks {
             log.finish()?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_tells_how_many_connections_there_can_be() {
+        let how = |text: &str| {
+            facts(&LoadSpec::new("http://127.0.0.1:1/", text.parse().expect("is a schedule"))).how
+        };
+        assert_eq!(how("400"), "400 (open loop), http/1.1, at most 128 connections");
+        assert_eq!(how("closed:32/10ms"), "closed:32/10ms (closed loop), http/1.1, at most 32 connections");
     }
 }

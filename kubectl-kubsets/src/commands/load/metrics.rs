@@ -46,6 +46,7 @@ struct Totals {
     errors: BTreeMap<ErrorKind, u64>,
     versions: BTreeMap<String, u64>,
     latencies: Latencies,
+    lower_bounds: u64,
     in_flight: u64,
     queued: u64,
     rate: f64,
@@ -99,7 +100,8 @@ impl Metrics {
         for (name, version) in &tick.versions {
             *totals.versions.entry(name.clone()).or_default() += version.count;
         }
-        totals.latencies.merge(&tick.latencies);
+        totals.latencies.merge(&tick.corrected());
+        totals.lower_bounds += tick.lower_bounds.count();
         totals.in_flight = tick.in_flight;
         totals.queued = tick.queued;
         totals.rate = tick.rate.unwrap_or_default();
@@ -166,8 +168,13 @@ impl Collector for Metrics {
             gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
         }
 
+        let help = "Values of latency_seconds that are lower bounds: requests without an answer";
+        let bounds = ConstCounter::new(totals.lower_bounds);
+        bounds.encode(encoder.encode_descriptor("lower_bounds", help, None, MetricType::Counter)?)?;
+
         let (sum, count, buckets) = histogram(&totals.latencies);
-        let help = "Latency of good answers from the planned instant";
+        let help =
+            "Latency from the planned instant: good answers, and requests without an answer as lower bounds";
         encoder
             .encode_descriptor("latency_seconds", help, None, MetricType::Histogram)?
             .encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
@@ -219,6 +226,7 @@ mod tests {
             in_flight: 4,
             rate: Some(13.0),
             latencies: latencies.expect("are buckets"),
+            lower_bounds: serde_json::from_str("[[10000000000, 1]]").expect("are buckets"),
             ..Tick::default()
         };
         tick.errors.insert(ErrorKind::Http5xx, 2);
@@ -233,8 +241,9 @@ mod tests {
             "kubsets_load_in_flight 4.0",
             "kubsets_load_latency_seconds_bucket{le=\"0.001\"} 14",
             "kubsets_load_latency_seconds_bucket{le=\"0.05\"} 18",
-            "kubsets_load_latency_seconds_bucket{le=\"+Inf\"} 20",
-            "kubsets_load_latency_seconds_count 20",
+            "kubsets_load_latency_seconds_bucket{le=\"+Inf\"} 22",
+            "kubsets_load_latency_seconds_count 22",
+            "kubsets_load_lower_bounds_total 2",
             "# EOF",
         ] {
             assert!(text.lines().any(|one| one == line), "{line} is missing in\n{text}");

@@ -7,8 +7,12 @@ use kubsets_load::{LoadSpec, Protocol, Schedule, Share, Target, Trust, parse_ins
 use serde::{Deserialize, Serialize};
 
 use super::Args;
+use super::max_rate::MaxRate;
 use crate::cli::values::Percent;
 use crate::ui::Failure;
+
+/// Most connections of an open loop, unless others are wanted.
+const CONNECTIONS: usize = 128;
 
 /// A run of the load generator, as the flags describe it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,7 +33,9 @@ pub(super) struct Order {
     /// Certificate authorities in PEM form.
     authorities: Option<String>,
     pub(super) allow_hosts: Vec<String>,
-    max_rate: Option<f64>,
+    max_rate: Option<MaxRate>,
+    /// The raised limit of the duration.
+    max_duration_ms: Option<u64>,
     seed: u64,
 }
 
@@ -54,13 +60,14 @@ impl Order {
             duration_ms: millis(args.duration),
             http2: args.http2,
             fresh_connections: args.fresh_connections,
-            connections: args.connections,
+            connections: connections(args)?,
             timeout_ms: millis(args.timeout),
             trace_ratio: args.trace.map(Percent::share),
             insecure: args.insecure,
             authorities: args.ca_file.as_deref().map(read).transpose()?,
             allow_hosts: args.allow_host.clone(),
             max_rate: args.max_rate,
+            max_duration_ms: args.max_duration.map(millis),
             seed: args.seed,
         })
     }
@@ -99,7 +106,10 @@ impl Order {
         spec.seed = self.seed;
         spec.allow_hosts.clone_from(&self.allow_hosts);
         if let Some(rate) = self.max_rate {
-            spec.limits.rate = rate;
+            spec.limits.rate = rate.per_second();
+        }
+        if let Some(longest) = self.max_duration_ms {
+            spec.limits.duration = Duration::from_millis(longest);
         }
         Ok(spec)
     }
@@ -109,6 +119,24 @@ impl Order {
         let spec = self.spec(Share::WHOLE)?;
         let planned = spec.duration.or(spec.schedule.natural_end()).unwrap_or(spec.limits.duration);
         Ok(planned + spec.timeout)
+    }
+}
+
+/// Most connections: those wanted, or one for each user of a closed loop.
+fn connections(args: &Args) -> anyhow::Result<usize> {
+    let users = match args.rate {
+        Schedule::Closed { users, .. } if args.replay.is_none() => users,
+        _ => return Ok(args.connections.unwrap_or(CONNECTIONS)),
+    };
+    match args.connections {
+        Some(wanted) if wanted != users => {
+            let text =
+                format!("--connections {wanted} does not fit {}: each user has a connection", args.rate);
+            Err(Failure::usage(text)
+                .with_hint("leave --connections away, or let it be the number of users")
+                .into())
+        }
+        _ => Ok(users),
     }
 }
 
@@ -147,7 +175,8 @@ mod tests {
     #[test]
     fn an_order_travels_as_json() {
         let words = ["--rate", "poisson:10..40/1s", "--trace", "5%", "--http2", "--insecure", "-H", "a: b"];
-        let order = order(&words).expect("is an order");
+        let limits = ["--max-rate", "none", "--max-duration", "1h"];
+        let order = order(&[&words[..], &limits].concat()).expect("is an order");
         let text = serde_json::to_string(&order).expect("serialises");
         let again: Order = serde_json::from_str(&text).expect("is an order");
         assert_eq!(again, order);
@@ -155,6 +184,7 @@ mod tests {
         assert_eq!(spec.schedule.to_string(), "poisson:10..40/1s");
         assert_eq!((spec.protocol, spec.trust.clone()), (Protocol::Http2, Trust::Anything));
         assert_eq!((spec.part.index, spec.trace_ratio), (1, Some(0.05)));
+        assert!(spec.limits.rate.is_infinite() && spec.limits.duration == Duration::from_hours(1));
         spec.check().expect("can be run");
         assert_eq!(again.longest().expect("ends"), Duration::from_secs(40));
     }

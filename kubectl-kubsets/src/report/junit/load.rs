@@ -11,7 +11,7 @@ use crate::report::LoadRun;
 pub(crate) fn load_document(run: &LoadRun, rules: &[Threshold], interrupted: bool) -> String {
     let report = &run.report;
     let mut cases = vec![generator(report, interrupted)];
-    cases.extend(rules.iter().map(|rule| threshold(rule, report)));
+    cases.extend(rules.iter().map(|rule| threshold(rule, &run.crossed)));
     let started = i64::try_from(report.started_unix_ms).ok();
     let started = started.and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok()).unwrap_or_default();
     let properties = [("run", &run.run), ("requests", &report.identity), ("repeat", &run.repeat)];
@@ -37,8 +37,9 @@ fn generator(report: &LoadReport, interrupted: bool) -> Case {
     Case { class, name, seconds, ending, kind: "invalid", seen }
 }
 
-fn threshold(rule: &Threshold, report: &LoadReport) -> Case {
-    let crossed = rule.breach(report);
+fn threshold(rule: &Threshold, crossed: &[String]) -> Case {
+    // what was crossed begins with the rule; one over a window was watched while the load ran
+    let crossed = crossed.iter().find(|told| told.starts_with(&format!("{rule},"))).cloned();
     let seen = crossed.clone().unwrap_or_default();
     let ending = crossed.map_or(Ending::Passed, Ending::Failed);
     let class = "load.thresholds".to_owned();

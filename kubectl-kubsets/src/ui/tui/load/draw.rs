@@ -1,6 +1,6 @@
 //! Draws the picture: 80x24 and up, with or without characters beyond ASCII.
 
-use kubsets_load::Latencies;
+use kubsets_load::{Latencies, Percentiles};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -17,8 +17,6 @@ const SMALLEST: (u16, u16) = (80, 24);
 
 /// Columns before the heat strip.
 const MARGIN: usize = 10;
-
-const QUANTILES: [f64; 5] = [0.5, 0.9, 0.99, 0.999, 1.0];
 
 /// Draws everything.
 pub(super) fn draw(frame: &mut Frame<'_>, view: &LoadView, look: Look) {
@@ -85,24 +83,42 @@ impl Pen {
     fn latency(&self, view: &LoadView) -> Vec<Line<'static>> {
         let heads = format!(
             "{:<13}{:>11}{:>11}{:>11}{:>11}{:>11}{:>11}",
-            "", "answers", "p50", "p90", "p99", "p99.9", "max"
+            "", "requests", "p50", "p90", "p99", "p99.9", "max"
         );
-        let why = "corrected counts from the planned instant, uncorrected from the actual sending";
+        let why = format!(
+            "corrected: from the planned instant, {} without an answer; uncorrected: as sent",
+            self.at_least()
+        );
+        let waited = |given_up: &Latencies| {
+            let mut bounds = given_up.clone();
+            bounds.merge(&view.pending);
+            bounds
+        };
+        let sent = Latencies::default();
         vec![
-            self.title("Latency of good answers"),
+            self.title("Latency"),
             Line::from(self.span(Tone::Dim, heads)),
-            self.percentiles("corrected", &view.corrected, Tone::Strong),
-            self.percentiles("uncorrected", &view.uncorrected, Tone::Plain),
-            self.percentiles("last second", &view.newest, Tone::Plain),
-            Line::from(self.span(Tone::Dim, self.cut(why))),
+            self.percentiles("corrected", (&view.corrected, &waited(&view.given_up)), Tone::Strong),
+            self.percentiles("uncorrected", (&view.uncorrected, &sent), Tone::Plain),
+            self.percentiles("last second", (&view.newest, &waited(&view.newest_given_up)), Tone::Plain),
+            Line::from(self.span(Tone::Dim, self.cut(&why))),
         ]
     }
 
-    fn percentiles(&self, name: &str, latencies: &Latencies, tone: Tone) -> Line<'static> {
-        let mut text = format!("{:>11}", latencies.count());
-        for quantile in QUANTILES {
-            let value = latencies.quantile(quantile);
-            let value = value.map_or_else(|| "-".to_owned(), |value| millis(value.as_secs_f64() * 1e3));
+    fn at_least(&self) -> &'static str {
+        if self.look.unicode { "≥" } else { ">=" }
+    }
+
+    /// Good answers, and lower bounds of what has none.
+    fn percentiles(&self, name: &str, (good, bounds): (&Latencies, &Latencies), tone: Tone) -> Line<'static> {
+        let set = Percentiles::of(good, bounds);
+        let mut text = format!("{:>11}", set.count);
+        for value in [set.p50, set.p90, set.p99, set.p999, set.max] {
+            let value = match (set.count, set.is_at_least(value)) {
+                (0, _) => "-".to_owned(),
+                (_, true) => format!("{} {}", self.at_least(), millis(value)),
+                (_, false) => millis(value),
+            };
             append!(text, "{value:>11}");
         }
         Line::from(vec![self.span(tone, format!("{name:<13}")), Span::raw(text)])
@@ -168,7 +184,8 @@ impl Pen {
             "+ or up, - or down       a tenth more or less requests per second",
             "> or right, < or left    twice or half as many",
             "p or space               pause, and go on with the same rate",
-            "q or Ctrl-C              plan nothing new; requests under way may end",
+            "q                        end: requests under way may end, then rules are judged",
+            "Ctrl-C                   the same as an interrupt: no verdict, exit code 130",
             "?                        back to the picture",
             "",
             "A changed rate holds until the end: the schedule is given up for it.",

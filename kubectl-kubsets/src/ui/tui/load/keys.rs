@@ -40,7 +40,11 @@ pub(super) fn press(view: &mut LoadView, key: KeyEvent) -> Option<Wish> {
 
 /// Takes Ctrl-C, or a signal: the first ends the run, the second leaves.
 pub(super) fn interrupt(view: &mut LoadView) -> Wish {
-    if view.stopping { Wish::Leave } else { stop(view) }
+    if view.stopping {
+        return Wish::Leave;
+    }
+    view.interrupted = true;
+    stop(view)
 }
 
 fn stop(view: &mut LoadView) -> Wish {
@@ -122,6 +126,16 @@ mod tests {
         assert_eq!(press(&mut view, key('+')), None);
         assert!(view.note.contains("closed loop"));
         assert_eq!(press(&mut view, key('p')), None);
+    }
+
+    #[test]
+    fn q_is_an_end_and_an_interrupt_is_none() {
+        let interrupt = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+        for (key, interrupted) in [(key('q'), false), (interrupt, true)] {
+            let mut view = view(true);
+            assert_eq!(press(&mut view, key), Some(Wish::Stop));
+            assert_eq!((view.stopping, view.interrupted), (true, interrupted));
+        }
     }
 
     #[test]

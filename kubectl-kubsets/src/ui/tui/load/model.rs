@@ -31,7 +31,7 @@ pub(crate) struct LoadFacts {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sample {
     pub(super) answered: u64,
-    /// Answers by latency: the quickest first.
+    /// Good answers and what was given up, by latency: the quickest first.
     pub(super) heat: [u64; HEAT_ROWS],
     pub(super) disturbed: bool,
 }
@@ -52,8 +52,14 @@ pub(crate) struct LoadView {
     /// From the planned instant and from the sending, since the start.
     pub(super) corrected: Latencies,
     pub(super) uncorrected: Latencies,
+    /// Lower bounds of what got no answer since the start.
+    pub(super) given_up: Latencies,
     /// From the planned instant, in the last second.
     pub(super) newest: Latencies,
+    /// Lower bounds of what got no answer in the last second.
+    pub(super) newest_given_up: Latencies,
+    /// How long what is unfinished has waited so far.
+    pub(super) pending: Latencies,
     pub(super) in_flight: u64,
     pub(super) queued: u64,
     pub(super) lag_ms: f64,
@@ -64,6 +70,8 @@ pub(crate) struct LoadView {
     pub(super) help: bool,
     /// Nothing new is planned; requests under way may end.
     pub(super) stopping: bool,
+    /// It was an interrupt that ended it.
+    pub(super) interrupted: bool,
     /// The last thing that was done or refused.
     pub(super) note: String,
 }
@@ -90,7 +98,10 @@ impl LoadView {
         }
         self.corrected.merge(&tick.latencies);
         self.uncorrected.merge(&tick.uncorrected);
+        self.given_up.merge(&tick.lower_bounds);
         self.newest.clone_from(&tick.latencies);
+        self.newest_given_up.clone_from(&tick.lower_bounds);
+        self.pending.clone_from(&tick.pending);
         (self.in_flight, self.queued, self.lag_ms) = (tick.in_flight, tick.queued, tick.lag_ms);
         // What was steered by hand since then is newer than what a second before it knew.
         if self.paused_at.is_none() {
@@ -98,7 +109,7 @@ impl LoadView {
         }
         self.history.push_back(Sample {
             answered: tick.ok + tick.failed + tick.timed_out,
-            heat: heat(&tick.latencies),
+            heat: heat(&tick.corrected()),
             disturbed: tick.disturbed,
         });
         if self.history.len() > HISTORY {

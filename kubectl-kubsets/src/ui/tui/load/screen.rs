@@ -16,7 +16,7 @@ use crate::ui::{ExitCode, Failure};
 /// Time between two pictures when nothing happens: the clock goes on.
 const PERIOD: Duration = Duration::from_millis(250);
 
-/// Shows a run until its end and returns the report, and whether the user ended it. `each` is told of every second.
+/// Shows a run until its end and returns the report, and whether the user interrupted it. `each` is told of every second.
 ///
 /// # Errors
 /// When the terminal cannot be used, `each` fails, or the user leaves without waiting for the end.
@@ -50,7 +50,7 @@ pub(crate) async fn show_load(
                 while let Some(tick) = ticks.next().await {
                     each(&tick)?;
                 }
-                return Ok((report, view.stopping));
+                return Ok((report, view.interrupted));
             }
             Some(key) = keys.recv() => obey(press(&mut view, key), &mut view, &running)?,
             () = signals.next() => obey(Some(interrupt(&mut view)), &mut view, &running)?,

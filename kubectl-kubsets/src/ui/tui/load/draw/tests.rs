@@ -80,6 +80,18 @@ fn the_keys_are_explained_in_place_of_the_strip() {
 }
 
 #[test]
+fn a_stall_is_seen_while_it_lasts() {
+    let mut view = view();
+    let pending = latencies(&[(9_000_000_000, 400)]);
+    view.update(&Tick { second: 45, planned: 400, in_flight: 128, queued: 272, pending, ..Tick::default() });
+    let text = screen(&view, 80, 24, PLAIN);
+    let newest = text.lines().find(|line| line.contains("last second")).expect("is drawn");
+    assert!(newest.contains("400   ≥ 9.00 s   ≥ 9.00 s"), "{newest}");
+    let text = screen(&view, 80, 24, Look { unicode: false, color: false });
+    assert!(text.contains(">= 9.00 s") && text.is_ascii(), "{text}");
+}
+
+#[test]
 fn before_the_first_second_and_too_small() {
     let view = LoadView::new(LoadFacts { title: "x".repeat(300), ..LoadFacts::default() });
     let text = screen(&view, 80, 24, PLAIN);
