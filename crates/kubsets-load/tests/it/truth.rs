@@ -109,7 +109,8 @@ async fn requests_that_never_end_are_lower_bounds() {
     let counts = report.accounting;
     let slack = server.slack_ms(&report);
     assert_eq!(counts.planned, 200);
-    assert!(counts.ok <= 100 && counts.ok as f64 >= 99.0 - slack / 10.0, "{counts} {slack}");
+    // The server's clock begins with the first request, which can be late by as much as the slack.
+    assert!((counts.ok as f64 - 99.5).abs() <= 1.5 + slack / 10.0, "{counts} {slack}");
     assert_eq!((counts.in_flight_at_end, counts.never_sent), (10, 190 - counts.ok));
     // At the end, after 3 s, the one planned at 1.20 s had waited for 1.8 s.
     let latency = report.total.corrected;
