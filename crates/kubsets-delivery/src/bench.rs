@@ -172,9 +172,8 @@ impl Bench {
             Counts::new(stable.count + lost_stable, stable.bad + lost_stable),
             Counts::new(canary.count + lost_canary, canary.bad + lost_canary),
         );
-        let slow = [&stable, &canary].map(|side| self.slow(side).unwrap_or_default().counts());
-        let [slow50, slow90, slow99] =
-            std::array::from_fn(|place| Block::new(slow[0][place], slow[1][place]));
+        let [slow_stable, slow_canary] = [&stable, &canary].map(|side| self.slow(side).unwrap_or_default());
+        let [slow50, slow90, slow99] = SlowTick::blocks(slow_stable, slow_canary);
         JudgeTick { seconds: 1.0, weight, error, slow50, slow90, slow99, ..JudgeTick::default() }
     }
 }

@@ -22,9 +22,10 @@ pub struct SlowTick {
 }
 
 impl SlowTick {
-    /// What is slow by each threshold, in the order of [`Indicator::SLOW`](kubsets_judge::Indicator::SLOW).
-    pub fn counts(self) -> [Counts; 3] {
-        self.above.map(|above| Counts::new(self.answers, above))
+    /// Both sides by each threshold, in the order of [`Indicator::SLOW`](kubsets_judge::Indicator::SLOW).
+    pub fn blocks(stable: Self, canary: Self) -> [Block; 3] {
+        let counts = |side: Self, place: usize| Counts::new(side.answers, side.above[place]);
+        std::array::from_fn(|place| Block::new(counts(stable, place), counts(canary, place)))
     }
 }
 
@@ -101,10 +102,7 @@ impl TickEvent {
         let side = |tick: &SideTick, lost: u64| Counts::new(tick.requests + lost, tick.failed + lost);
         let block = Block::new(side(&self.stable, self.dropped - of_canary), side(&self.canary, of_canary));
         let [slow50, slow90, slow99] = match (self.stable.slow, self.canary.slow) {
-            (Some(stable), Some(canary)) => {
-                let (stable, canary) = (stable.counts(), canary.counts());
-                std::array::from_fn(|place| Block::new(stable[place], canary[place]))
-            }
+            (Some(stable), Some(canary)) => SlowTick::blocks(stable, canary),
             _ => [Block::default(); 3],
         };
         Tick { slow50, slow90, slow99, ..Tick::errors(share, block) }

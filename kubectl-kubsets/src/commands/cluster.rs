@@ -110,7 +110,11 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let clusters = Clusters::new(app);
     match args.command {
         Command::Create { which, nodes } => {
-            clusters.announce(clusters.check(&which)?, &which.name, "kube-system").await?;
+            let kind = clusters.check(&which)?;
+            clusters.announce(kind, &which.name, "kube-system").await?;
+            if kind == ProviderKind::Native {
+                super::doctor::builders_must_be_here(app)?;
+            }
             let info = clusters.create(&which, nodes).await?;
             crate::platform::provision(app, &clusters, &info).await?;
             show(app, &[info])?;

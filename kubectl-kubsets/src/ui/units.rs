@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use kubsets_load::Percentiles;
+
 /// A span: `850ms`, `3.2s`, `1m 05s`, `2h 10m`, `3d 4h`.
 pub(crate) fn duration(span: Duration) -> String {
     let seconds = span.as_secs();
@@ -34,6 +36,15 @@ pub(crate) fn millis(value: f64) -> String {
         v if v >= 100.0 => format!("{v:.0} ms"),
         v if v >= 10.0 => format!("{v:.1} ms"),
         v => format!("{v:.2} ms"),
+    }
+}
+
+/// A percentile of a set in milliseconds, after the mark `at_least` where it is a lower bound; `-` of an empty set.
+pub(crate) fn percentile(set: &Percentiles, value: f64, at_least: &str) -> String {
+    match (set.count, set.is_at_least(value)) {
+        (0, _) => "-".to_owned(),
+        (_, true) => format!("{at_least} {}", millis(value)),
+        (_, false) => millis(value),
     }
 }
 

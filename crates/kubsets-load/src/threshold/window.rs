@@ -29,7 +29,6 @@ struct Watched {
 /// What one second brings to its windows.
 #[derive(Debug, Clone, Default)]
 struct Frame {
-    second: u64,
     planned: u64,
     ok: u64,
     failed: u64,
@@ -123,7 +122,6 @@ impl Watched {
 impl Frame {
     fn of(tick: &Tick) -> Self {
         Self {
-            second: tick.second,
             planned: tick.planned,
             ok: tick.ok,
             failed: tick.failed,
@@ -136,7 +134,6 @@ impl Frame {
     }
 
     fn add(&mut self, later: &Self) {
-        self.second = later.second;
         self.planned += later.planned;
         self.ok += later.ok;
         self.failed += later.failed;

@@ -18,7 +18,6 @@ use kubsets_kube::{Access, AccessOptions};
 
 use super::{Which, native_root, spec, usual_time};
 use crate::app::{App, EVERY_NAMESPACE};
-use crate::commands::doctor;
 use crate::platform::{self, ImageStore, PlatformParts};
 use crate::ui::{ExitCode, Failure, Printer, Step};
 
@@ -247,9 +246,6 @@ impl<'a> Clusters<'a> {
     /// What the provider says.
     pub(crate) async fn create(&self, which: &Which, nodes: u8) -> anyhow::Result<ClusterInfo> {
         let kind = self.choose(which)?;
-        if kind == ProviderKind::Native {
-            doctor::builders_must_be_here(self.app)?;
-        }
         let kubernetes = platform::kubernetes_version()?;
         self.app.ui.message(format!(
             "Cluster {} by provider {kind} (usually {} when all is cached)",

@@ -2,7 +2,7 @@
 
 use kubsets_load::{Latencies, Percentiles, Tick};
 
-use crate::ui::millis;
+use crate::ui::percentile;
 
 /// What happened since the last line.
 #[derive(Debug, Default)]
@@ -49,21 +49,12 @@ impl Figures {
             tick.second + 1,
             all.ok,
             all.bad,
-            text(&corrected, corrected.p50),
-            text(&corrected, corrected.p99),
-            text(&uncorrected, uncorrected.p50),
-            text(&uncorrected, uncorrected.p99),
+            percentile(&corrected, corrected.p50, ">="),
+            percentile(&corrected, corrected.p99, ">="),
+            percentile(&uncorrected, uncorrected.p50, ">="),
+            percentile(&uncorrected, uncorrected.p99, ">="),
             tick.in_flight,
         )
-    }
-}
-
-/// A percentile, marked where it is a lower bound.
-fn text(set: &Percentiles, value: f64) -> String {
-    match (set.count, set.is_at_least(value)) {
-        (0, _) => "-".to_owned(),
-        (_, true) => format!(">= {}", millis(value)),
-        (_, false) => millis(value),
     }
 }
 

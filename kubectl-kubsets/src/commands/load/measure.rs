@@ -39,25 +39,14 @@ pub(super) async fn run(app: &App, args: &Args, spec: LoadSpec) -> anyhow::Resul
     };
     let crossed = sinks.windows.breaches(&report);
     sinks.close()?;
-    tell(app, args, (plan, Environment::of_machine()), &report, crossed, interrupted)
+    finish(app, args, (plan, Environment::of_machine()), &report, crossed, interrupted)
 }
 
-/// Writes what is asked for and tells the verdict.
+/// Writes what is asked for and tells the verdict; `windows` are the rules over windows that are crossed.
 ///
 /// # Errors
 /// When a file cannot be written.
 pub(super) fn finish(
-    app: &App,
-    args: &Args,
-    made: (LoadPlan, Environment),
-    report: &LoadReport,
-    interrupted: bool,
-) -> anyhow::Result<ExitCode> {
-    tell(app, args, made, report, Vec::new(), interrupted)
-}
-
-/// The same with the rules over windows that are crossed.
-fn tell(
     app: &App,
     args: &Args,
     (plan, environment): (LoadPlan, Environment),
@@ -91,10 +80,7 @@ fn tell(
     let told = Told { report, slo: run.slo() };
     app.ui.emit("LoadReport", &told, |style| report::render(report, &crossed, told.slo.as_ref(), style))?;
     if !args.no_record {
-        match run.write(&StateDir::at(app.state_dir()), &id) {
-            Ok(()) => app.ui.detail(format!("record: `kubectl kubsets report {id}` tells it again")),
-            Err(error) => app.ui.warn(format!("there is no record: {}", Printer::one_line(&error))),
-        }
+        say_recorded(app, &id, run.write(&StateDir::at(app.state_dir()), &id));
     }
     if interrupted {
         return Ok(ExitCode::Interrupted);
@@ -116,6 +102,14 @@ fn tell(
         }
     }
     Ok(ExitCode::VerdictFailed)
+}
+
+/// Says how a record is told again, or why there is none; the run is over either way.
+pub(super) fn say_recorded(app: &App, id: &RunId, written: anyhow::Result<()>) {
+    match written {
+        Ok(()) => app.ui.detail(format!("record: `kubectl kubsets report {id}` tells it again")),
+        Err(error) => app.ui.warn(format!("there is no record: {}", Printer::one_line(&error))),
+    }
 }
 
 /// A report with what it says of an objective.

@@ -103,7 +103,7 @@ pub(super) async fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
     }
     let plan = LoadPlan::new(&order.spec(Share::WHOLE)?, Some(args.pods));
     let here = Environment::here(&access).await;
-    measure::finish(app, args, (plan, here), &report, stop.is_cancelled())
+    measure::finish(app, args, (plan, here), &report, Vec::new(), stop.is_cancelled())
 }
 
 impl Order {

@@ -5,12 +5,12 @@ use std::time::Duration;
 use kubsets_load::{FindMaxOptions, LoadSpec, Objective, find_max};
 use kubsets_undo::{RunId, StateDir};
 
-use super::{Args, report};
+use super::{Args, measure, report};
 use crate::app::App;
 use crate::cli::words::typed;
 use crate::report::{Environment, LoadPlan, SearchRun};
 use crate::signals::Signals;
-use crate::ui::{ExitCode, Failure, Printer, millis, percent};
+use crate::ui::{ExitCode, Failure, millis, percent};
 
 pub(super) async fn run(app: &App, args: &Args, spec: &LoadSpec) -> anyhow::Result<ExitCode> {
     let objective = Objective { p99: args.p99, error_rate: args.errors.share() };
@@ -43,10 +43,7 @@ pub(super) async fn run(app: &App, args: &Args, spec: &LoadSpec) -> anyhow::Resu
             environment: Environment::of_machine(),
             report: report.clone(),
         };
-        match search.write(&StateDir::at(app.state_dir()), &id) {
-            Ok(()) => app.ui.detail(format!("record: `kubectl kubsets report {id}` tells it again")),
-            Err(error) => app.ui.warn(format!("there is no record: {}", Printer::one_line(&error))),
-        }
+        measure::say_recorded(app, &id, search.write(&StateDir::at(app.state_dir()), &id));
     }
     if report.generator_limit.is_some() {
         app.ui.hint("an idle machine or several --in-cluster pods let the generator go higher");

@@ -3,7 +3,7 @@
 use kubsets_delivery::{Record, RunEvent, SlowTick};
 use kubsets_judge::compare::ClassicRule;
 use kubsets_judge::{
-    Block, ConfigError, Counts, Indicator, Judge, JudgeConfig, LimitTest, Thresholds, Tick, Verdict as Judged,
+    ConfigError, Indicator, Judge, JudgeConfig, LimitTest, Thresholds, Tick, Verdict as Judged,
 };
 use serde::Serialize;
 
@@ -139,7 +139,7 @@ fn by_evidence(seconds: &Seconds, config: &JudgeConfig) -> Result<Row, ConfigErr
     let mut judge = Judge::new(config.clone())?;
     if let Some((thresholds, slow)) = &seconds.baseline {
         judge.freeze(thresholds);
-        let [slow50, slow90, slow99] = slow.counts().map(|stable| Block::new(stable, Counts::default()));
+        let [slow50, slow90, slow99] = SlowTick::blocks(*slow, SlowTick::default());
         judge.warm_up(&Tick { slow50, slow90, slow99, ..Tick::default() });
     }
     seconds.warm.iter().for_each(|tick| judge.warm_up(tick));

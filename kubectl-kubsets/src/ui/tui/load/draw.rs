@@ -10,7 +10,7 @@ use super::model::{HEAT_MS, HEAT_ROWS, LoadView};
 use crate::ui::style::Tone;
 use crate::ui::tui::bars::sparkline;
 use crate::ui::tui::pen::{Look, Pen, clock};
-use crate::ui::units::{millis, percent};
+use crate::ui::units::{millis, percent, percentile};
 
 /// Smallest screen on which everything has its place.
 const SMALLEST: (u16, u16) = (80, 24);
@@ -114,12 +114,7 @@ impl Pen {
         let set = Percentiles::of(good, bounds);
         let mut text = format!("{:>11}", set.count);
         for value in [set.p50, set.p90, set.p99, set.p999, set.max] {
-            let value = match (set.count, set.is_at_least(value)) {
-                (0, _) => "-".to_owned(),
-                (_, true) => format!("{} {}", self.at_least(), millis(value)),
-                (_, false) => millis(value),
-            };
-            append!(text, "{value:>11}");
+            append!(text, "{:>11}", percentile(&set, value, self.at_least()));
         }
         Line::from(vec![self.span(tone, format!("{name:<13}")), Span::raw(text)])
     }
