@@ -67,6 +67,7 @@ pub(super) async fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
         order: &order_text,
     };
     let load = Load::new(&access, job::job(&wanted), job::secret(&wanted))?;
+    load.check_rights().await?;
     for left in load.clear_leftovers().await? {
         app.ui.message(format!("removed the Job {left} that an earlier load left"));
     }

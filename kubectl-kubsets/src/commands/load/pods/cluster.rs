@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::try_join_all;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -21,6 +22,20 @@ const PERIOD: Duration = Duration::from_secs(1);
 
 /// Most that this machine's clock and the cluster's may be apart: the pods start at an instant of ours.
 const CLOCKS: i64 = 5;
+
+/// What a user must be allowed in the namespace, as verb, API group and resource. A pod is attached to by GET, for which
+/// newer API servers ask for `create` too.
+const RIGHTS: [(&str, &str, &str); 9] = [
+    ("list", "batch", "jobs"),
+    ("create", "batch", "jobs"),
+    ("delete", "batch", "jobs"),
+    ("create", "", "secrets"),
+    ("list", "", "pods"),
+    ("get", "", "pods"),
+    ("get", "", "pods/log"),
+    ("get", "", "pods/attach"),
+    ("create", "", "pods/attach"),
+];
 
 /// One load in a cluster.
 pub(super) struct Load<'a> {
@@ -46,6 +61,23 @@ impl<'a> Load<'a> {
 
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Asks for everything that the load will need, so that nothing is made which could not be heard or removed.
+    ///
+    /// # Errors
+    /// When a right is missing: all that are.
+    pub(super) async fn check_rights(&self) -> anyhow::Result<()> {
+        let asked = RIGHTS.map(|(verb, group, resource)| self.access.can(verb, group, resource));
+        let allowed = try_join_all(asked).await?;
+        let missing = missing(&allowed);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let text = format!("not allowed in namespace {}: {missing}", self.access.namespace());
+        Err(Failure::new(ExitCode::Cluster, text)
+            .with_hint("`load --in-cluster` needs a Role with these; without it, load from here")
+            .into())
     }
 
     /// Removes Jobs of earlier loads that have ended; their names.
@@ -156,6 +188,12 @@ impl<'a> Load<'a> {
     }
 }
 
+/// The rights that are not there, as `kubectl auth can-i` would name them.
+fn missing(allowed: &[bool]) -> String {
+    let refused = RIGHTS.iter().zip(allowed).filter(|(_, allowed)| !**allowed);
+    refused.map(|((verb, _, resource), _)| format!("{verb} {resource}")).collect::<Vec<_>>().join(", ")
+}
+
 /// The Secret as one that the cluster removes with the Job, also when this process dies.
 fn owned(mut secret: Secret, job: &Job) -> Secret {
     secret.metadata.owner_references = Some(vec![OwnerReference {
@@ -176,11 +214,11 @@ fn last_report(log: &str) -> Result<LoadReport, String> {
     parcel.open().map_err(|error| error.to_string())
 }
 
+/// Whether a Job has come to its end or is decided to, with pods that only have to be gone.
 fn has_ended(job: &Job) -> bool {
-    let conditions = job.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    conditions
-        .into_iter()
-        .any(|one| matches!(one.type_.as_str(), "Complete" | "Failed") && one.status == "True")
+    let ends = ["Complete", "Failed", "SuccessCriteriaMet", "FailureTarget"];
+    let mut conditions = job.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.any(|one| ends.contains(&one.type_.as_str()) && one.status == "True")
 }
 
 fn phase(pod: &Pod) -> &str {
@@ -215,6 +253,14 @@ mod tests {
     }
 
     #[test]
+    fn missing_rights_are_named() {
+        assert_eq!(missing(&[true; RIGHTS.len()]), "");
+        let mut allowed = [true; RIGHTS.len()];
+        (allowed[3], allowed[8]) = (false, false);
+        assert_eq!(missing(&allowed), "create secrets, create pods/attach");
+    }
+
+    #[test]
     fn the_secret_goes_with_the_job() {
         let job = serde_json::json!({"metadata": {"name": "kubsets-load-x", "uid": "u-1"}});
         let job: Job = serde_json::from_value(job).expect("is a Job");
@@ -230,7 +276,7 @@ mod tests {
             }))
             .expect("is a Job")
         };
-        assert!(has_ended(&job("Complete")) && has_ended(&job("Failed")));
+        assert!(["Complete", "Failed", "FailureTarget"].iter().all(|condition| has_ended(&job(condition))));
         assert!(!has_ended(&job("Suspended")) && !has_ended(&Job::default()));
     }
 }
