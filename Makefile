@@ -7,13 +7,20 @@ BIN_DIR ?= $(HOME)/.local/bin
 NAME ?= kubsets
 KUBSETS := $(PLUGIN) --yes
 
-.PHONY: help prerequisites test-prerequisites build install demo test test-extended kind-up native-up deploy smoke status down clean lint docs bench
+.PHONY: help prerequisites image-prerequisites kind-prerequisites test-prerequisites build install demo test test-extended kind-up native-up deploy smoke status down clean lint docs bench
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
 prerequisites: ## Install the Debian packages that are missing (asks first; not with CI=true)
 	@hack/native-prerequisites.sh
+
+# what builds, without what native nodes need
+image-prerequisites:
+	@hack/native-prerequisites.sh --images
+
+kind-prerequisites:
+	@hack/native-prerequisites.sh --kind
 
 build: ## Build the plugin and the services
 	cargo build --release --locked --workspace --bins
@@ -37,10 +44,10 @@ demo: prerequisites build ## From nothing to two verdicts: cluster, stack, a goo
 native-up: prerequisites build ## A cluster of namespaces on this Linux host, as root
 	$(KUBSETS) cluster create --name $(NAME) --provider native
 
-kind-up: prerequisites build ## A cluster by kind, where Docker runs
+kind-up: kind-prerequisites build ## A cluster by kind, where Docker runs
 	$(KUBSETS) cluster create --name $(NAME) --provider kind
 
-deploy: prerequisites build ## The demo stack on the cluster NAME
+deploy: image-prerequisites build ## The demo stack on the cluster NAME
 	$(KUBSETS) up --name $(NAME)
 
 smoke: | $(PLUGIN) ## One order all the way through the stack
@@ -49,8 +56,8 @@ smoke: | $(PLUGIN) ## One order all the way through the stack
 status: | $(PLUGIN) ## Healthy, or what is wrong and where to look first
 	$(KUBSETS) status
 
-down: | $(PLUGIN) ## Remove the cluster NAME and everything that came with it
-	$(KUBSETS) down --name $(NAME)
+down: ## Remove the cluster NAME and everything that came with it
+	@BIN_DIR=$(BIN_DIR) hack/down.sh $(NAME)
 
 clean: down ## Remove the cluster and what was built here (not the cache)
 	cargo clean

@@ -6,16 +6,20 @@
 #   hack/native-prerequisites.sh --yes     does not ask (also with CI=true)
 #   hack/native-prerequisites.sh --check   only lists; exit 1 when something is missing
 #   hack/native-prerequisites.sh --tests   also what only the tests need (a Postgres server, a browser)
+#   hack/native-prerequisites.sh --images  only what builds programs and images, for clusters that are not native
+#   hack/native-prerequisites.sh --kind    the same, where Rust, Docker and kind are; says where they come from
 set -euo pipefail
 
-yes=false check=false tests=false
+yes=false check=false tests=false nodes=true kind=false
 case "${CI:-}" in true | 1) yes=true ;; esac
 for arg in "$@"; do
   case "$arg" in
     -y | --yes) yes=true ;;
     --check) check=true ;;
     --tests) tests=true ;;
-    -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --images) nodes=false ;;
+    --kind) nodes=false kind=true ;;
+    -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "unknown option: $arg (see --help)" >&2; exit 2 ;;
   esac
 done
@@ -28,16 +32,32 @@ has() { PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin" command -
 tool() { has "$1" || add "$2" "$3"; }
 file() { [ -e "$1" ] || add "$2" "$3"; }
 
-tool runc runc "starts containers on the nodes"
-file /usr/lib/cni/ptp containernetworking-plugins "pod networking on the nodes"
-tool nft nftables "Services on the nodes"
-tool iptables iptables "host ports and packet faults on the nodes"
-tool conntrack conntrack "Services on the nodes"
-tool ip iproute2 "links and routes of the nodes"
-tool nsenter util-linux "enters the namespaces of the nodes"
-tool mount mount "mounts of the nodes"
-tool sysctl procps "kernel settings of the nodes"
-tool modprobe kmod "kernel modules of the nodes"
+# these do not come from Debian's packages, or not in a version that will do
+elsewhere=()
+from() { has "$1" || elsewhere+=("$1: $2"); }
+if $kind; then
+  from cargo https://rustup.rs
+  from docker https://docs.docker.com/engine/install
+  from kind https://kind.sigs.k8s.io/docs/user/quick-start
+fi
+if [ ${#elsewhere[@]} -gt 0 ]; then
+  say "please install these yourself:" >&2
+  printf '  %s\n' "${elsewhere[@]}" >&2
+  exit 1
+fi
+
+if $nodes; then
+  tool runc runc "starts containers on the nodes"
+  file /usr/lib/cni/ptp containernetworking-plugins "pod networking on the nodes"
+  tool nft nftables "Services on the nodes"
+  tool iptables iptables "host ports and packet faults on the nodes"
+  tool conntrack conntrack "Services on the nodes"
+  tool ip iproute2 "links and routes of the nodes"
+  tool nsenter util-linux "enters the namespaces of the nodes"
+  tool mount mount "mounts of the nodes"
+  tool sysctl procps "kernel settings of the nodes"
+  tool modprobe kmod "kernel modules of the nodes"
+fi
 tool mmdebstrap mmdebstrap "root file systems of the images"
 file /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring "checks the packages of the images"
 file /usr/share/ca-certificates/mozilla ca-certificates "certificates of the images"

@@ -7,8 +7,12 @@ mod install;
 mod journal;
 mod provision;
 mod render;
+mod requests;
+mod scratch;
 mod survey;
+mod upstream;
 
+use anyhow::Context as _;
 use kubsets_image::Recipe;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +24,9 @@ pub(crate) use provision::{
     build_all, deploy, kubernetes_version, load_on_all, provision, try_out, withdraw,
 };
 use render::Renderer;
+use requests::Requests;
+use scratch::Scratch;
+use upstream::Upstream;
 
 /// A component as its file says it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -45,6 +52,8 @@ pub(crate) struct Spec {
     pub(crate) purpose: String,
     /// Its version.
     pub(crate) version: String,
+    /// Where it comes from.
+    pub(crate) upstream: Upstream,
     /// Components that must be there before it.
     #[serde(default)]
     pub(crate) needs: Vec<String>,
@@ -58,8 +67,7 @@ pub(crate) struct Spec {
     #[serde(default)]
     pub(crate) ready: Vec<Ready>,
     /// What it asks of the cluster.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) requests: Option<Requests>,
+    pub(crate) requests: Requests,
 }
 
 /// How a component gets into a cluster.
@@ -81,6 +89,13 @@ pub(crate) struct Install {
     /// Its objects are among those of the demo stack.
     #[serde(default)]
     pub(crate) stack: bool,
+}
+
+impl Install {
+    /// Whether an installation makes objects of the component.
+    fn has_objects(&self) -> bool {
+        self.stack || self.helm.is_some() || self.kustomize.is_some() || !self.manifests.is_empty()
+    }
 }
 
 /// A chart inside a Go module.
@@ -118,16 +133,6 @@ pub(crate) struct Ready {
     pub(crate) name: String,
 }
 
-/// What a component asks of the cluster, as Kubernetes quantities.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Requests {
-    /// CPU.
-    pub(crate) cpu: String,
-    /// Memory.
-    pub(crate) memory: String,
-}
-
 /// A component by name.
 #[derive(Debug, Clone)]
 pub(crate) struct Component {
@@ -146,13 +151,18 @@ pub(crate) fn components() -> anyhow::Result<Vec<Component>> {
     for path in assets::paths::<assets::Platform>() {
         let Some(folder) = path.strip_suffix("/component.yaml") else { continue };
         let text = assets::text::<assets::Platform>(&path).unwrap_or_default();
-        let file: ComponentFile =
-            serde_saphyr::from_str(&text).map_err(|e| anyhow::anyhow!("platform/{path}: {e}"))?;
-        anyhow::ensure!(file.kind == "Component", "platform/{path}: kind `{}` is not Component", file.kind);
-        anyhow::ensure!(file.metadata.name == folder, "platform/{path}: the name is not that of the folder");
-        list.push(Component { name: file.metadata.name, spec: file.spec });
+        list.push(read(folder, &text).with_context(|| format!("platform/{path}"))?);
     }
     in_order(list)
+}
+
+/// Reads the file of the component with this folder.
+fn read(folder: &str, text: &str) -> anyhow::Result<Component> {
+    let file: ComponentFile = serde_saphyr::from_str(text)?;
+    anyhow::ensure!(file.kind == "Component", "kind `{}` is not Component", file.kind);
+    anyhow::ensure!(file.metadata.name == folder, "the name is not that of the folder");
+    file.spec.upstream.check(&file.spec.version)?;
+    Ok(Component { name: file.metadata.name, spec: file.spec })
 }
 
 /// Puts components behind those that they need; otherwise by name.
@@ -192,19 +202,35 @@ mod tests {
         }
     }
 
+    fn file(name: &str, spec: &str) -> String {
+        format!(
+            "{{apiVersion: kubsets.dev/v1alpha1, kind: Component, metadata: {{name: {name}}}, \
+             spec: {{purpose: x, version: v2, {spec}}}}}"
+        )
+    }
+
+    const UPSTREAM: &str = "upstream: {repository: 'https://example.com/a', version: v2}";
+    const REQUESTS: &str = "requests: {cpu: 1m, memory: 1Mi}";
+
+    #[test]
+    fn a_file_without_origin_or_cost_or_with_another_version_is_refused() {
+        read("a", &file("a", &format!("{UPSTREAM}, {REQUESTS}"))).unwrap();
+        let behind = UPSTREAM.replace("v2", "v1");
+        for (spec, told) in [
+            (UPSTREAM.to_owned(), "missing field `requests`"),
+            (REQUESTS.to_owned(), "missing field `upstream`"),
+            (format!("{behind}, {REQUESTS}"), "`v1` is not the tag of version `v2`"),
+            (format!("{}, {REQUESTS}", UPSTREAM.replace("https", "oci")), "it takes https://HOST/PATH"),
+        ] {
+            let error = format!("{:#}", read("a", &file("a", &spec)).unwrap_err());
+            assert!(error.contains(told), "{error}");
+        }
+    }
+
     #[test]
     fn a_circle_is_refused() {
-        let one = |name: &str, need: &str| Component {
-            name: name.into(),
-            spec: Spec {
-                purpose: String::new(),
-                version: String::new(),
-                needs: vec![need.into()],
-                images: Vec::new(),
-                install: Install::default(),
-                ready: Vec::new(),
-                requests: None,
-            },
+        let one = |name: &str, need: &str| {
+            read(name, &file(name, &format!("needs: [{need}], {UPSTREAM}, {REQUESTS}"))).unwrap()
         };
         let error = in_order(vec![one("a", "b"), one("b", "a")]).unwrap_err();
         assert!(error.to_string().contains("a, b"), "{error}");

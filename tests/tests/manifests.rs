@@ -7,6 +7,8 @@
 mod chart;
 #[path = "manifests/compare.rs"]
 mod compare;
+#[path = "manifests/costs.rs"]
+mod costs;
 #[path = "manifests/platform.rs"]
 mod platform;
 #[path = "manifests/render.rs"]

@@ -1,12 +1,20 @@
 //! Programs that a provider runs, behind a trait so that tests can put a transcript in their place.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::io::{self, Read, Write};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use crate::{Error, Result};
 
+/// Longest time for a program that answers a question.
+pub const QUESTION: Duration = Duration::from_secs(30);
+/// Longest time for a program that makes, loads or removes something.
+pub const WORK: Duration = Duration::from_mins(15);
+
 /// A program with its arguments, and what goes into its standard input.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
     /// The program.
     pub program: String,
@@ -14,12 +22,14 @@ pub struct Invocation {
     pub args: Vec<String>,
     /// Its standard input.
     pub stdin: Option<String>,
+    /// Longest time that it may take.
+    pub limit: Duration,
 }
 
 impl Invocation {
-    /// The program without arguments.
+    /// The program without arguments, to answer a question.
     pub fn new(program: impl Into<String>) -> Self {
-        Self { program: program.into(), ..Self::default() }
+        Self { program: program.into(), args: Vec::new(), stdin: None, limit: QUESTION }
     }
 
     /// Adds arguments.
@@ -33,6 +43,13 @@ impl Invocation {
     #[must_use]
     pub fn stdin(mut self, text: impl Into<String>) -> Self {
         self.stdin = Some(text.into());
+        self
+    }
+
+    /// Gives it another time.
+    #[must_use]
+    pub fn within(mut self, limit: Duration) -> Self {
+        self.limit = limit;
         self
     }
 
@@ -50,7 +67,8 @@ pub trait Runner: Send + Sync {
     /// Runs one to its end and returns its standard output.
     ///
     /// # Errors
-    /// [`Error::Start`] where it cannot be started, [`Error::Command`] where it ends with an error.
+    /// [`Error::Start`] where it cannot be started, [`Error::Command`] where it ends with an error, [`Error::Late`] where
+    /// it does not end in its time.
     fn run(&self, invocation: &Invocation) -> Result<String>;
 }
 
@@ -69,24 +87,57 @@ impl Runner for HostRunner {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(start)?;
-        if let (Some(text), Some(mut pipe)) = (&invocation.stdin, child.stdin.take()) {
+        if let (Some(text), Some(mut pipe)) = (invocation.stdin.clone(), child.stdin.take()) {
             // a program that does not read its input closes the pipe: its exit code tells more than that
-            let _ = pipe.write_all(text.as_bytes());
+            thread::spawn(move || pipe.write_all(text.as_bytes()));
         }
-        let output =
-            child.wait_with_output().map_err(|source| Error::Start { program: invocation.line(), source })?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        let (closing, closed) = mpsc::channel();
+        let stdout = read_all(child.stdout.take(), closing.clone());
+        let stderr = read_all(child.stderr.take(), closing);
+        let Some(status) = end(&mut child, &closed, invocation.limit).map_err(start)? else {
+            // it may end by itself between the two lines
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(Error::Late { program: invocation.line(), limit: invocation.limit });
+        };
+        let text = |reader: JoinHandle<Vec<u8>>| {
+            let bytes = reader.join().expect("reading does not panic");
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        let (stdout, stderr) = (text(stdout), text(stderr));
+        if status.success() {
+            return Ok(stdout);
         }
-        let mut text = String::from_utf8_lossy(&output.stderr).into_owned();
-        if text.trim().is_empty() {
-            text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let said = if stderr.trim().is_empty() { stdout } else { stderr };
+        let output = last_lines(&said, 12);
+        Err(Error::Command { program: invocation.line(), code: status.code(), output })
+    }
+}
+
+/// Reads a pipe to its end in a thread of its own, which drops the sender there.
+fn read_all(pipe: Option<impl Read + Send + 'static>, closing: Sender<()>) -> JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            // what came before an error is all that there is
+            let _ = pipe.read_to_end(&mut bytes);
         }
-        Err(Error::Command {
-            program: invocation.line(),
-            code: output.status.code(),
-            output: last_lines(&text, 12),
-        })
+        drop(closing);
+        bytes
+    })
+}
+
+/// Waits until a program has closed its pipes and ended; `None` where that takes longer than `limit`.
+fn end(child: &mut Child, closed: &Receiver<()>, limit: Duration) -> io::Result<Option<ExitStatus>> {
+    let deadline = Instant::now() + limit;
+    if closed.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+        return Ok(None);
+    }
+    loop {
+        match child.try_wait()? {
+            None if Instant::now() < deadline => thread::sleep(Duration::from_millis(2)),
+            ended => return Ok(ended),
+        }
     }
 }
 
@@ -103,39 +154,58 @@ pub(crate) mod transcript {
     use std::collections::VecDeque;
     use std::sync::Mutex;
 
-    use super::{Invocation, Runner};
+    use super::{Invocation, QUESTION, Runner, WORK};
     use crate::{Error, Result};
 
     /// Expected command lines with their answers, in order.
-    pub(crate) struct Transcript(Mutex<VecDeque<(String, Result<String>)>>);
+    pub(crate) struct Transcript {
+        calls: Mutex<VecDeque<(String, Result<String>)>>,
+        /// Command lines that were given more time than a question has.
+        work: Mutex<Vec<String>>,
+    }
 
     impl Transcript {
         pub(crate) fn new(calls: Vec<(&str, &str)>) -> Self {
-            Self(Mutex::new(
-                calls.into_iter().map(|(line, answer)| (line.into(), Ok(answer.into()))).collect(),
-            ))
+            let calls = calls.into_iter().map(|(line, answer)| (line.into(), Ok(answer.into())));
+            Self { calls: Mutex::new(calls.collect()), work: Mutex::default() }
         }
 
         /// Adds a call that fails with the exit code 1 and this output.
         pub(crate) fn failing(self, line: &str, output: &str) -> Self {
-            self.0.lock().unwrap().push_back((
-                line.into(),
-                Err(Error::Command { program: line.into(), code: Some(1), output: output.into() }),
-            ));
+            let program = line.to_owned();
+            self.ending(line, Error::Command { program, code: Some(1), output: output.into() })
+        }
+
+        /// Adds a call that hangs.
+        pub(crate) fn hanging(self, line: &str) -> Self {
+            self.ending(line, Error::Late { program: line.into(), limit: QUESTION })
+        }
+
+        fn ending(self, line: &str, error: Error) -> Self {
+            self.calls.lock().unwrap().push_back((line.into(), Err(error)));
             self
+        }
+
+        /// Command lines that were given more time than a question has.
+        pub(crate) fn work(&self) -> Vec<String> {
+            self.work.lock().unwrap().clone()
         }
 
         /// Panics where calls that were expected did not come.
         pub(crate) fn finish(&self) {
-            let left = self.0.lock().unwrap();
+            let left = self.calls.lock().unwrap();
             assert!(left.is_empty(), "not called: {:?}", left.iter().map(|c| &c.0).collect::<Vec<_>>());
         }
     }
 
     impl Runner for &Transcript {
         fn run(&self, invocation: &Invocation) -> Result<String> {
-            let (line, answer) = self.0.lock().unwrap().pop_front().expect("no further call is expected");
+            let (line, answer) = self.calls.lock().unwrap().pop_front().expect("no further call is expected");
             assert_eq!(invocation.line(), line);
+            if invocation.limit > QUESTION {
+                assert_eq!(invocation.limit, WORK);
+                self.work.lock().unwrap().push(line);
+            }
             answer
         }
     }
@@ -158,6 +228,25 @@ mod tests {
             Error::Command { code: Some(3), output, .. } => assert_eq!(output, "why"),
             other => panic!("unexpected {other:?}"),
         }
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_stopped_and_told_with_what_to_try() {
+        for script in ["exec sleep 60", "exec >&- 2>&-; exec sleep 60"] {
+            let began = Instant::now();
+            let hanging = Invocation::new("sh").args(["-c", script]).within(Duration::from_millis(300));
+            let error = HostRunner.run(&hanging).unwrap_err();
+            assert!(began.elapsed() < Duration::from_secs(20), "{script} took {:?}", began.elapsed());
+            let expected = format!("`sh -c {script}` did not end within 300ms and was stopped");
+            assert_eq!(error.to_string(), expected);
+            assert!(error.hint().unwrap().contains("by hand"));
+        }
+    }
+
+    #[test]
+    fn more_than_a_pipe_holds_passes_through_both_ways() {
+        let text = "x".repeat(1 << 20);
+        assert_eq!(HostRunner.run(&Invocation::new("cat").stdin(text.clone())).unwrap(), text);
     }
 
     #[test]

@@ -81,13 +81,14 @@ impl<R: Runner> Provider for Current<R> {
         match answer {
             Ok(_) => Ok(()),
             Err(error @ Error::Start { .. }) => Err(Error::no_tool("kubectl", &error)),
-            Err(error) => Err(Error::Unavailable {
-                provider: "current",
-                reason: format!("no cluster answers: {error}"),
-                fix:
-                    "name one with --context, or let kubsets make one: `kubectl kubsets up --provider native`"
-                        .into(),
-            }),
+            Err(error) => {
+                let another = "name one with --context, or let kubsets make one: `kubectl kubsets up --provider native`";
+                Err(Error::Unavailable {
+                    provider: "current",
+                    reason: format!("no cluster answers: {error}"),
+                    fix: error.late_hint().unwrap_or_else(|| another.into()),
+                })
+            }
         }
     }
 
@@ -162,6 +163,14 @@ mod tests {
         let error = Current::new(&transcript, target).check().unwrap_err();
         assert!(error.to_string().contains("connection refused"), "{error}");
         assert!(error.hint().unwrap().contains("--context"));
+    }
+
+    #[test]
+    fn a_login_program_that_waits_is_told_from_a_cluster_that_is_not_there() {
+        let transcript = Transcript::new(vec![]).hanging("kubectl get --raw /readyz --request-timeout=5s");
+        let error = Current::new(&transcript, Target::default()).check().unwrap_err();
+        assert!(error.to_string().contains("did not end within 30s"), "{error}");
+        assert!(error.hint().unwrap().contains("login program"), "{:?}", error.hint());
     }
 
     #[test]

@@ -49,6 +49,18 @@ pub enum Error {
         /// The nodes that there are, separated by commas.
         known: String,
     },
+    /// A node of a native cluster does not run.
+    #[error(
+        "node `{node}` of cluster `{cluster}` is dead: its first process is gone, and kubelet and containerd with it"
+    )]
+    DeadNode {
+        /// The cluster.
+        cluster: String,
+        /// The node.
+        node: String,
+        /// How many nodes the cluster has.
+        nodes: usize,
+    },
     /// A program ended with an error.
     #[error("`{program}` failed{}: {output}", code.map(|c| format!(" with exit code {c}")).unwrap_or_default())]
     Command {
@@ -58,6 +70,21 @@ pub enum Error {
         code: Option<i32>,
         /// The last lines that it wrote.
         output: String,
+    },
+    /// A program did not end in the time that it has.
+    #[error("`{program}` did not end within {limit:?} and was stopped")]
+    Late {
+        /// The command line.
+        program: String,
+        /// Its time.
+        limit: Duration,
+    },
+    /// What nodes are made of could not be built or found; the cause says what helps.
+    #[error("failed to make what the nodes are made of")]
+    Parts {
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A program could not be started.
     #[error("failed to start `{program}`")]
@@ -135,18 +162,34 @@ pub enum Error {
 impl Error {
     /// The tool of a provider does not run.
     pub(crate) fn no_tool(provider: &'static str, why: &Self) -> Self {
-        let fix = format!("install {provider} and put it on the PATH");
+        let fix = why.late_hint().unwrap_or_else(|| format!("install {provider} and put it on the PATH"));
         Self::Unavailable { provider, reason: why.to_string(), fix }
     }
 
     /// The tool of a provider finds no container engine.
     pub(crate) fn no_engine(provider: &'static str, why: &Self) -> Self {
         let reason = format!("no container engine answers: {why}");
-        Self::Unavailable {
-            provider,
-            reason,
-            fix: "start Docker, or use `--provider native` on Linux".into(),
-        }
+        let start = || "start Docker, or use `--provider native` on Linux".into();
+        Self::Unavailable { provider, reason, fix: why.late_hint().unwrap_or_else(start) }
+    }
+
+    /// What helps against a program that hangs.
+    pub(crate) fn late_hint(&self) -> Option<String> {
+        let Self::Late { program, .. } = self else { return None };
+        let program = program.split(' ').next().unwrap_or_default();
+        Some(match program.rsplit('/').next().unwrap_or_default() {
+            "docker" | "kind" | "k3d" => {
+                "the container engine may hang: see whether `docker ps` answers and \
+                 restart it, or name another provider, such as `--provider native`"
+                    .into()
+            }
+            "kubectl" => {
+                "see whether the cluster answers, and whether a login program of the kubeconfig waits for \
+                 input: `kubectl get --raw /readyz`"
+                    .into()
+            }
+            _ => "run it by hand to see what it waits for".into(),
+        })
     }
 
     /// What a person can do next, where we know it.
@@ -157,6 +200,10 @@ impl Error {
                 Some("`kubectl kubsets cluster list` shows the clusters that there are".into())
             }
             Self::NoNode { known, .. } => Some(format!("its nodes are {known}")),
+            Self::DeadNode { cluster, nodes, .. } => Some(format!(
+                "`kubectl kubsets cluster create --name {cluster} --nodes {nodes}` starts it again"
+            )),
+            Self::Late { .. } => self.late_hint(),
             Self::Timeout { .. } => Some("`kubectl kubsets status` says where to look first".into()),
             Self::AddressInUse { .. } => Some(
                 "remove what uses it; a cluster of ours that is there takes other addresses when it is deleted and created anew"
@@ -177,6 +224,7 @@ impl Error {
             Self::Kernel { source: nix::Error::EPERM | nix::Error::EACCES, .. } => Some(AS_ROOT.into()),
             Self::Invalid { .. }
             | Self::Command { .. }
+            | Self::Parts { .. }
             | Self::Start { .. }
             | Self::File { .. }
             | Self::Kernel { .. } => None,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::command::{Invocation, Runner};
+use crate::command::{Invocation, Runner, WORK};
 use crate::kind::GATEWAY_PORT;
 use crate::{
     ClusterInfo, ClusterName, ClusterSpec, Error, Events, Health, NodeInfo, Provider, ProviderKind, Result,
@@ -71,6 +71,11 @@ impl<R: Runner> K3d<R> {
         self.runner.run(&Invocation::new("k3d").args(args))
     }
 
+    /// A command of the tool that makes, loads or removes something.
+    fn work<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Result<String> {
+        self.runner.run(&Invocation::new("k3d").args(args).within(WORK))
+    }
+
     fn listed(&self) -> Result<Vec<Listed>> {
         let json = self.k3d(["cluster", "list", "-o", "json"])?;
         serde_json::from_str(&json)
@@ -97,7 +102,7 @@ impl<R: Runner> Provider for K3d<R> {
             events.stage("creating the k3d cluster", 40);
             let agents = (spec.nodes - 1).to_string();
             let port = format!("127.0.0.1:{GATEWAY_PORT}:{GATEWAY_PORT}@server:0");
-            self.k3d([
+            self.work([
                 "cluster",
                 "create",
                 spec.name.as_str(),
@@ -123,7 +128,7 @@ impl<R: Runner> Provider for K3d<R> {
             return Ok(());
         }
         events.stage("deleting the k3d cluster", 5);
-        self.k3d(["cluster", "delete", name.as_str()])?;
+        self.work(["cluster", "delete", name.as_str()])?;
         self.leave(name);
         Ok(())
     }
@@ -171,7 +176,7 @@ impl<R: Runner> Provider for K3d<R> {
             .find(|n| taken.iter().all(|t| !t.name.contains(n.as_str())));
         let node = free.expect("a cluster has fewer nodes than names");
         events.stage(&format!("adding {node}"), 15);
-        self.k3d(["node", "create", &node, "--cluster", name.as_str(), "--role", "agent", "--wait"])?;
+        self.work(["node", "create", &node, "--cluster", name.as_str(), "--role", "agent", "--wait"])?;
         Ok(format!("k3d-{node}-0"))
     }
 
@@ -182,14 +187,14 @@ impl<R: Runner> Provider for K3d<R> {
             return Err(Error::NoNode { cluster: name.to_string(), node: node.into(), known });
         }
         events.stage(&format!("removing {node}"), 5);
-        self.k3d(["node", "delete", node]).map(drop)
+        self.work(["node", "delete", node]).map(drop)
     }
 
     fn load_images(&self, name: &ClusterName, archives: &[PathBuf], events: &dyn Events) -> Result<()> {
         events.stage("loading images into k3d", 3 * archives.len() as u32);
         let paths: Vec<_> = archives.iter().map(|a| a.to_string_lossy()).collect();
         let args = ["image", "import", "--cluster", name.as_str()];
-        self.k3d(args.into_iter().chain(paths.iter().map(AsRef::as_ref))).map(drop)
+        self.work(args.into_iter().chain(paths.iter().map(AsRef::as_ref))).map(drop)
     }
 }
 
@@ -229,6 +234,7 @@ mod tests {
         let spec = ClusterSpec { name: ClusterName::default(), nodes: 2, kubernetes: "v1.36.3".into() };
         K3d::new(&transcript, None).create(&spec, &|_: Event| {}).unwrap();
         transcript.finish();
+        assert_eq!(transcript.work(), [create]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use crate::command::{Invocation, Runner};
+use crate::command::{Invocation, Runner, WORK};
 use crate::{
     ClusterInfo, ClusterName, ClusterSpec, Error, Events, Health, NodeInfo, Provider, ProviderKind, Result,
     Role,
@@ -88,14 +88,15 @@ impl<R: Runner> Provider for Kind<R> {
                 "--wait",
                 "120s",
             ];
-            self.runner.run(&self.entering(args).stdin(config(spec)))?;
+            self.runner.run(&self.entering(args).stdin(config(spec)).within(WORK))?;
         }
         self.status(&spec.name)
     }
 
     fn delete(&self, name: &ClusterName, events: &dyn Events) -> Result<()> {
         events.stage("deleting the kind cluster", 5);
-        self.runner.run(&self.entering(["delete", "cluster", "--name", name.as_str()])).map(drop)
+        let delete = self.entering(["delete", "cluster", "--name", name.as_str()]);
+        self.runner.run(&delete.within(WORK)).map(drop)
     }
 
     fn list(&self) -> Result<Vec<ClusterInfo>> {
@@ -135,7 +136,9 @@ impl<R: Runner> Provider for Kind<R> {
     fn load_images(&self, name: &ClusterName, archives: &[PathBuf], events: &dyn Events) -> Result<()> {
         events.stage("loading images into kind", 3 * archives.len() as u32);
         for archive in archives {
-            self.kind(["load", "image-archive", &archive.to_string_lossy(), "--name", name.as_str()])?;
+            let archive = archive.to_string_lossy();
+            let load = ["load", "image-archive", &archive, "--name", name.as_str()];
+            self.runner.run(&Invocation::new("kind").args(load).within(WORK))?;
         }
         Ok(())
     }
@@ -190,6 +193,7 @@ mod tests {
             assert_eq!(info.nodes[1].role, Role::Worker);
         }
         transcript.finish();
+        assert_eq!(transcript.work(), [CREATE]);
     }
 
     #[test]
@@ -225,6 +229,18 @@ mod tests {
     }
 
     #[test]
+    fn an_engine_that_hangs_is_told_from_one_that_is_not_there() {
+        let transcript = Transcript::new(vec![VERSION]).hanging("docker info --format {{.ServerVersion}}");
+        let error = Kind::new(&transcript, None).check().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the kind provider cannot be used here: no container engine answers: `docker info --format \
+             {{.ServerVersion}}` did not end within 30s and was stopped"
+        );
+        assert!(error.hint().unwrap().contains("restart it"), "{:?}", error.hint());
+    }
+
+    #[test]
     fn archives_are_loaded_one_by_one() {
         let transcript = Transcript::new(vec![
             ("kind load image-archive /c/a.tar --name kubsets", ""),
@@ -234,5 +250,6 @@ mod tests {
             .load_images(&ClusterName::default(), &["/c/a.tar".into(), "/c/b.tar".into()], &|_: Event| {})
             .unwrap();
         transcript.finish();
+        assert_eq!(transcript.work().len(), 2);
     }
 }

@@ -1,8 +1,6 @@
 //! What the cluster has: everything that a plan is made from.
 
-use k8s_openapi::api::core::v1::Node;
-use kube::api::{Api, ListParams};
-use kubsets_kube::{Access, ApiError, Facts, ObjectRef};
+use kubsets_kube::{Access, ApiError, Facts, NodeImages, ObjectRef};
 use kubsets_undo::object::list;
 use kubsets_undo::{Kind, Lease, ROLE_LABEL, RUN_LABEL, RunId};
 use serde_json::Value;
@@ -11,9 +9,6 @@ use crate::endpoint::{Endpoint, find_endpoint};
 use crate::probe::{Prober, Way};
 use crate::route::GATEWAY_API;
 use kubsets_lab::operation::CanarySpec;
-
-/// Images that a kubelet lists by default; a longer list is cut off.
-const MOST_IMAGES: usize = 50;
 
 /// The state of the cluster as far as a canary is concerned.
 #[derive(Debug, Clone, Default)]
@@ -42,8 +37,8 @@ pub struct ClusterFacts {
     pub lease: Option<Lease>,
     /// Objects with a name that the canary needs, which exist already.
     pub in_the_way: Vec<InTheWay>,
-    /// Images on the nodes, as far as they may be read and are listed in full.
-    pub images: Vec<String>,
+    /// Images on the nodes.
+    pub images: NodeImages,
     /// Where the gateway answers.
     pub endpoint: Option<Endpoint>,
     /// Whether a request there was answered by a service that names its version; `None` without an answer.
@@ -115,28 +110,11 @@ pub async fn gather(access: &Access, spec: &CanarySpec) -> Result<ClusterFacts, 
         network_policies: list("networking.k8s.io/v1", "NetworkPolicy").await.unwrap_or_default(),
         lease,
         in_the_way,
-        images: images(access).await,
+        images: NodeImages::read(access).await,
         endpoint,
         names_version,
         namespace,
     })
-}
-
-/// Images on the nodes; empty when nodes may not be read or list only a part of theirs.
-async fn images(access: &Access) -> Vec<String> {
-    let nodes = Api::<Node>::all(access.client()).list(&ListParams::default()).await;
-    let nodes = nodes.map(|list| list.items).unwrap_or_default();
-    let mut images = Vec::new();
-    for node in nodes {
-        let listed = node.status.and_then(|status| status.images).unwrap_or_default();
-        if listed.len() >= MOST_IMAGES {
-            return Vec::new();
-        }
-        images.extend(listed.into_iter().flat_map(|image| image.names.unwrap_or_default()));
-    }
-    images.sort_unstable();
-    images.dedup();
-    images
 }
 
 fn named(objects: &[Value], name: &str) -> Option<Value> {

@@ -8,6 +8,9 @@ use crate::ui::{Cell, ExitCode, Style, Table, Tone};
 /// Who is asked what a command would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum DryRun {
+    /// It is no dry run: the command does its work, as with kubectl.
+    #[value(name = "none")]
+    Off,
     /// Nobody: the plan is shown.
     Client,
     /// The API server: it checks rights, admission and every object, and keeps nothing.

@@ -40,8 +40,8 @@ pub(crate) struct Args {
     registry: Option<Registry>,
 
     /// With --provider current: change nothing, ask the API server for everything that would be applied
-    #[arg(long, value_name = "WHERE", value_enum)]
-    dry_run: Option<DryRun>,
+    #[arg(long, value_name = "WHERE", value_enum, default_value = "none")]
+    dry_run: DryRun,
 }
 
 /// A cluster with the stack on it.
@@ -72,11 +72,9 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             .with_hint("add --provider current, or --context NAME")
             .into());
     }
-    if let Some(whom) = args.dry_run {
-        refuse(whom, kind)?;
-    }
+    refuse(args.dry_run, kind)?;
     clusters.announce(kind, &args.which.name, STACK_NAMESPACE).await?;
-    if args.dry_run.is_some() {
+    if args.dry_run != DryRun::Off {
         let registry = args.registry.map(|registry| registry.base());
         return dry_run::show(app, &platform::try_out(app, &args.overlay, registry).await?);
     }
@@ -115,7 +113,7 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
 /// Refuses a dry run that nobody could answer.
 fn refuse(whom: DryRun, kind: ProviderKind) -> Result<(), Failure> {
     match (whom, kind) {
-        (DryRun::Server, ProviderKind::Current) => Ok(()),
+        (DryRun::Off, _) | (DryRun::Server, ProviderKind::Current) => Ok(()),
         (DryRun::Server, kind) => Err(Failure::usage(format!(
             "there is no API server to ask: provider {kind} would make the cluster"
         ))
@@ -154,6 +152,7 @@ mod tests {
     #[test]
     fn a_dry_run_needs_a_cluster_that_is_there() {
         assert!(refuse(DryRun::Server, ProviderKind::Current).is_ok());
+        assert!(refuse(DryRun::Off, ProviderKind::Native).is_ok());
         let error = refuse(DryRun::Server, ProviderKind::Native).expect_err("no server");
         assert!(error.to_string().contains("provider native would make"), "{error}");
         assert!(error.hints()[0].contains("--provider current"), "{error:?}");

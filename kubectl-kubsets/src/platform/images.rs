@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use kubsets_cluster::native::{Parts, PartsSource};
 use kubsets_cluster::{Error, Events};
-use kubsets_image::{BuiltImage, Cache, Event, Inputs, Layer, NativeBinaries, Progress, Recipe};
+use kubsets_image::{
+    BuildError, BuiltImage, Cache, Event, GoError, Inputs, Layer, NativeBinaries, Progress, Recipe,
+};
 
 use super::{Component, components};
 use crate::app::App;
@@ -46,7 +48,7 @@ impl ImageStore {
     ///
     /// # Errors
     /// The first image that cannot be built.
-    pub(crate) fn build(&self, recipes: &[Recipe]) -> anyhow::Result<Vec<BuiltImage>> {
+    pub(crate) fn build(&self, recipes: &[Recipe]) -> Result<Vec<BuiltImage>, BuildError> {
         let left: Duration =
             recipes.iter().map(|r| kubsets_image::estimate(r, &self.inputs, &self.cache)).sum();
         let step = self.ui.step(format!("Images ({})", recipes.len()));
@@ -61,7 +63,7 @@ impl ImageStore {
     }
 
     /// A folder of the cache for something else.
-    fn folder(&self, name: &str) -> PathBuf {
+    pub(super) fn folder(&self, name: &str) -> PathBuf {
         self.root.join(name)
     }
 
@@ -83,7 +85,7 @@ impl ImageStore {
     ///
     /// # Errors
     /// When Go is missing or a build fails.
-    pub(crate) fn programs(&self) -> anyhow::Result<NativeBinaries> {
+    pub(crate) fn programs(&self) -> Result<NativeBinaries, GoError> {
         let step = self.ui.step("Programs (kubelet, containerd, kubectl, helm)");
         step.expect(kubsets_image::native_estimate(&self.inputs, &self.cache));
         let programs = kubsets_image::native_binaries(&self.inputs, &self.cache, &mut tell(&step))?;
@@ -126,15 +128,14 @@ impl PlatformParts {
     }
 }
 
+/// A build that failed, as the provider passes it on: the cause keeps its type, by which it has its hint and exit code.
+fn not_made(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::Parts { source: Box::new(error) }
+}
+
 impl PartsSource for PlatformParts {
     fn parts(&self, kubernetes: &str, _: &dyn Events) -> kubsets_cluster::Result<Parts> {
-        let unavailable = |error: anyhow::Error| Error::Unavailable {
-            provider: "native",
-            reason: format!("{error:#}"),
-            fix: "`kubectl kubsets doctor` says what is missing; hack/native-prerequisites.sh installs it"
-                .into(),
-        };
-        let all = components().map_err(unavailable)?;
+        let all = components().map_err(|error| Error::Parts { source: error.into() })?;
         let own =
             all.iter().find(|c| c.name == "kubernetes").expect("this build has the component kubernetes");
         if own.spec.version != kubernetes {
@@ -144,15 +145,15 @@ impl PartsSource for PlatformParts {
                 accepted: "the version that this build knows how to make, see `kubectl kubsets version`",
             });
         }
-        let programs = self.0.programs().map_err(unavailable)?;
+        let programs = self.0.programs().map_err(not_made)?;
         let (node, control_plane): (Vec<_>, Vec<_>) = self
             .0
             .build(&own.spec.images)
-            .map_err(unavailable)?
+            .map_err(not_made)?
             .into_iter()
             .partition(|i| i.reference.contains("/pause:") || i.reference.contains("/kube-proxy:"));
         let seldom_changed: Vec<Recipe> = Self::third_party(&all).filter(|r| self.0.has(r)).collect();
-        let preload = self.0.build(&seldom_changed).map_err(unavailable)?;
+        let preload = self.0.build(&seldom_changed).map_err(not_made)?;
         let archives = |images: Vec<BuiltImage>| images.into_iter().map(|i| i.archive).collect();
         Ok(Parts {
             programs: vec![
@@ -168,5 +169,25 @@ impl PartsSource for PlatformParts {
             preload: archives(preload),
             templates: self.0.folder("containerd"),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::ExitCode;
+
+    #[test]
+    fn a_failed_build_of_a_node_keeps_its_cause_its_hint_and_its_code() {
+        let told = |error: Error| Printer::told(&error.into());
+        let (text, code) = told(not_made(GoError::NoGo { required: "1.26".into() }));
+        assert_eq!(code, ExitCode::Skipped);
+        assert!(text.starts_with("error: failed to make what the nodes are made of: "), "{text}");
+        assert!(text.contains("1.26") && text.contains("hint: `hack/native-prerequisites.sh`"), "{text}");
+        let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let full = kubsets_image::CacheError::Io { path: "/cache".into(), source };
+        let (text, code) = told(not_made(BuildError::Cache(full)));
+        assert_eq!(code, ExitCode::Host);
+        assert!(text.contains("/cache") && text.contains("hint: free some space"), "{text}");
     }
 }

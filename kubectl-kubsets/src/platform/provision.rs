@@ -5,7 +5,8 @@ use std::time::Duration;
 use kube::api::{Api, DynamicObject, ListParams};
 use kubsets_cluster::{ClusterInfo, NodeInfo, ProviderKind};
 use kubsets_kube::{
-    Access, AccessOptions, During as _, ObjectRef, Trial, recorded_registry, registry_record, resource_of,
+    Access, AccessOptions, During as _, NodeImages, ObjectRef, Trial, recorded_registry, registry_record,
+    resource_of,
 };
 
 use super::journal::InstallJournal;
@@ -55,7 +56,8 @@ pub(crate) async fn provision(app: &App, clusters: &Clusters<'_>, info: &Cluster
     if wanted.is_empty() {
         return Ok(());
     }
-    let site = Site::prepare(app, clusters, info, access, None, &wanted).await?;
+    let registry = recorded_registry(&access).await?;
+    let site = Site::prepare(app, clusters, info, access, registry, &wanted).await?;
     site.install(&wanted, None).await
 }
 
@@ -97,6 +99,9 @@ pub(crate) async fn try_out(
     };
     let provider = ProviderKind::Current;
     let wanted = selection(&lacking(&access, provider).await?, true)?;
+    if registry.is_none() {
+        images_must_be_there(app, &access, &wanted).await?;
+    }
     let (store, dns_service_ip) = (ImageStore::open(app)?, dns_address(&[]));
     let site = Site { app, access, store, provider, dns_service_ip, registry };
     let (rendered, stack) = site.render(&wanted, Some(overlay))?;
@@ -197,8 +202,10 @@ impl<'a> Site<'a> {
         app.ui.detail(access.facts().to_string());
         access.server_version().await?;
         let store = ImageStore::open(app)?;
-        if info.provider != ProviderKind::Current {
-            load(app, clusters, info, &store, wanted).await?;
+        match (info.provider, &registry) {
+            (ProviderKind::Current, Some(_)) => {}
+            (ProviderKind::Current, None) => images_must_be_there(app, &access, wanted).await?,
+            _ => load(app, clusters, info, &store, wanted).await?,
         }
         let dns_service_ip = dns_address(&info.nodes);
         Ok(Self { app, access, store, provider: info.provider, dns_service_ip, registry })
@@ -268,6 +275,49 @@ async fn connect(app: &App, context: Option<String>) -> anyhow::Result<Access> {
     Ok(Access::connect(&options).await?)
 }
 
+/// Refuses a cluster of others whose nodes have not all of our images: without a registry they could not pull them.
+async fn images_must_be_there(app: &App, access: &Access, wanted: &[Component]) -> anyhow::Result<()> {
+    let images = NodeImages::read(access).await;
+    let absent = absent_images(&images, wanted);
+    if absent.is_empty() {
+        return Ok(());
+    }
+    if !images.complete {
+        app.ui.warn(format!(
+            "nodes that may not be read, or list only some of their images, must have these, or --registry: {}",
+            absent.join(", ")
+        ));
+        return Ok(());
+    }
+    Err(not_there(&absent, &access.facts().context).into())
+}
+
+/// Images that were not seen on a node, of components that have objects: others are not needed yet.
+fn absent_images<'a>(images: &NodeImages, wanted: &'a [Component]) -> Vec<&'a str> {
+    let installed = wanted.iter().filter(|component| component.spec.install.has_objects());
+    let references =
+        installed.flat_map(|component| &component.spec.images).map(|recipe| recipe.reference.as_str());
+    references.filter(|image| !images.have(image)).collect()
+}
+
+fn not_there(absent: &[&str], context: &str) -> Failure {
+    let load = match context.split_once('-') {
+        Some((provider @ ("kind" | "k3d"), name)) => {
+            format!("`kubectl kubsets images load --provider {provider} --name {name}`")
+        }
+        _ => "`kubectl kubsets images load` where kind, k3d or kubsets made the cluster (--provider, --name)"
+            .to_owned(),
+    };
+    let message =
+        format!("no node has these images, and without a registry none can pull them: {}", absent.join(", "));
+    Failure::usage(message)
+        .with_hint(format!(
+            "`kubectl kubsets images push --to HOST/PREFIX`, then `kubectl kubsets up --context {context} \
+             --registry HOST/PREFIX`"
+        ))
+        .with_hint(format!("or bring them to the nodes: {load}"))
+}
+
 async fn load(
     app: &App,
     clusters: &Clusters<'_>,
@@ -304,6 +354,7 @@ fn dns_address(nodes: &[NodeInfo]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kubsets_undo::FakeApi;
     use serde_json::{Value, json};
 
     fn object(kind: &str, metadata: &Value) -> DynamicObject {
@@ -328,6 +379,49 @@ mod tests {
         assert!(without(Some(&theirs), &[class("true", &json!({}))]).is_empty());
         assert_eq!(without(Some(&theirs), &[class("false", &json!({}))]), ["local-path-provisioner"]);
         assert_eq!(without(None, &[class("true", &ours)]), both);
+    }
+
+    #[tokio::test]
+    async fn a_cluster_of_others_must_have_our_images_or_a_registry() {
+        let wanted = selection(&[], true).expect("is read");
+        let app = App::new(crate::cli::GlobalArgs { quiet: true, no_tty: true, ..Default::default() });
+        let api = FakeApi::default();
+        let check = async |images: &[&str]| {
+            let images: Vec<Value> = images.iter().map(|name| json!({"names": [name]})).collect();
+            api.put("nodes", json!({"metadata": {"name": "a"}, "status": {"images": images}}));
+            images_must_be_there(&app, &api.access(), &wanted).await
+        };
+        let recipes = ImageStore::recipes(&wanted);
+        let all: Vec<&str> = recipes.iter().map(|recipe| recipe.reference.as_str()).collect();
+
+        let error = check(&["docker.io/library/nginx:1"]).await.expect_err("has none of ours");
+        let failure = error.downcast_ref::<Failure>().expect("is ours");
+        assert_eq!(failure.code(), ExitCode::Usage);
+        assert!(error.to_string().contains("registry.kubsets.local/kubsets/demo-app:"), "{error}");
+        // only labs need the plugin's own image
+        assert!(!error.to_string().contains("kubsets/cli:"), "{error}");
+        assert!(failure.hints()[0].contains("up --context fake --registry HOST/PREFIX"), "{failure:?}");
+        assert!(failure.hints()[1].contains("`kubectl kubsets images load` where kind"), "{failure:?}");
+
+        let (kafka, rest): (Vec<&str>, Vec<&str>) = all.iter().partition(|image| image.contains("/kafka:"));
+        let error = check(&rest).await.expect_err("one is missing");
+        assert!(error.to_string().ends_with(&format!("pull them: {}", kafka[0])), "{error}");
+        check(&all).await.expect("has all");
+        let many: Vec<String> = (0..50).map(|i| format!("r/a:{i}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        check(&many).await.expect("nobody knows what else there is");
+        assert_eq!(api.changes(), 0);
+    }
+
+    #[test]
+    fn a_cluster_by_kind_can_have_its_images_loaded() {
+        let hints = not_there(&["a"], "kind-my-own").hints().join("\n");
+        assert!(hints.contains("`kubectl kubsets images load --provider kind --name my-own`"), "{hints}");
+    }
+
+    #[test]
+    fn native_nodes_are_known_by_their_label() {
+        assert_eq!(kubsets_cluster::native::config::NODE_LABEL, kubsets_kube::CLOSED_NODE);
     }
 
     #[test]

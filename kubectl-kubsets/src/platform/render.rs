@@ -2,14 +2,19 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use kube::api::DynamicObject;
+use kubsets_cluster::command::{HostRunner, Invocation, Runner as _};
 use kubsets_kube::{MANAGED_BY, MANAGER, parse_documents, take_from};
 
-use super::{Chart, Component, ImageStore, Kustomization};
+use super::{Chart, Component, ImageStore, Kustomization, Scratch};
 use crate::assets;
+use crate::ui::{ExitCode, Failure};
+
+/// Longest time for helm or kubectl to render; seconds are usual.
+const RENDERING: Duration = Duration::from_mins(2);
 
 /// The objects of a component.
 #[derive(Debug, Clone)]
@@ -27,7 +32,7 @@ pub(crate) struct Renderer<'a> {
     kubectl: PathBuf,
     dns_service_ip: String,
     registry: Option<String>,
-    scratch: tempfile::TempDir,
+    scratch: Scratch,
 }
 
 impl<'a> Renderer<'a> {
@@ -35,14 +40,16 @@ impl<'a> Renderer<'a> {
     /// `registry` (`HOST/PREFIX`) where they get images that were not loaded onto them.
     ///
     /// # Errors
-    /// When the programs cannot be had.
+    /// When the programs cannot be had, or there is no place for the scratch folder.
     pub(crate) fn new(
         store: &'a ImageStore,
         dns_service_ip: String,
         registry: Option<String>,
     ) -> anyhow::Result<Self> {
         let programs = store.programs()?;
-        let scratch = tempfile::Builder::new().prefix("kubsets-render-").tempdir()?;
+        let place = store.folder("scratch");
+        let scratch = Scratch::below(&place)
+            .with_context(|| format!("cannot make a scratch folder in {}", place.display()))?;
         Ok(Self { store, helm: programs.helm, kubectl: programs.kubectl, dns_service_ip, registry, scratch })
     }
 
@@ -102,11 +109,15 @@ impl<'a> Renderer<'a> {
             assets::text::<assets::Platform>(&path).with_context(|| format!("platform/{path} is missing"))?;
         let values_file = self.scratch.path().join(format!("{}-values.yaml", component.name));
         fs::write(&values_file, values)?;
-        let text = run(Command::new(&self.helm)
-            .args(["template", &chart.release])
-            .arg(&folder)
-            .args(["--namespace", &component.spec.install.namespace, "--include-crds", "--values"])
-            .arg(&values_file))?;
+        let namespace = &component.spec.install.namespace;
+        let call = program(&self.helm).args(["template", &chart.release, &text(&folder)]).args([
+            "--namespace",
+            namespace,
+            "--include-crds",
+            "--values",
+            &text(&values_file),
+        ]);
+        let text = run(&call)?;
         parse_documents(&text).with_context(|| format!("the chart of {}", component.name))
     }
 
@@ -122,7 +133,7 @@ impl<'a> Renderer<'a> {
     }
 
     fn build(&self, folder: &Path) -> anyhow::Result<Vec<DynamicObject>> {
-        let text = run(Command::new(&self.kubectl).arg("kustomize").arg(folder))?;
+        let text = run(&program(&self.kubectl).args(["kustomize", &text(folder)]))?;
         parse_documents(&text).with_context(|| format!("kustomization in {}", folder.display()))
     }
 }
@@ -137,15 +148,17 @@ fn finish(mut object: DynamicObject, registry: Option<&str>) -> anyhow::Result<D
     Ok(serde_json::from_value(value)?)
 }
 
-fn run(command: &mut Command) -> anyhow::Result<String> {
-    let line = format!("{command:?}");
-    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {line}"))?;
-    anyhow::ensure!(
-        output.status.success(),
-        "{line} failed: {}",
-        String::from_utf8_lossy(&output.stderr).trim()
-    );
-    Ok(String::from_utf8(output.stdout)?)
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+fn program(path: &Path) -> Invocation {
+    Invocation::new(text(path)).within(RENDERING)
+}
+
+fn run(call: &Invocation) -> Result<String, Failure> {
+    let failed = |error| Failure::new(ExitCode::Host, "cannot render the manifests").because(error);
+    HostRunner.run(call).map_err(failed)
 }
 
 /// Writes the embedded files whose path begins with `prefix` below `folder`.

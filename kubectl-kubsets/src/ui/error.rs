@@ -104,6 +104,12 @@ pub(crate) fn usage_error(error: &clap::Error) -> ExitCode {
 }
 
 impl Printer {
+    /// The text of an error as a person sees it, without colours, and its exit code.
+    #[cfg(test)]
+    pub(crate) fn told(error: &anyhow::Error) -> (String, ExitCode) {
+        render(error, Style::PLAIN)
+    }
+
     /// The text of an error on one line, for a log or an event.
     pub(crate) fn one_line(error: &anyhow::Error) -> String {
         let plain = Style { color: false, unicode: true, width: None };

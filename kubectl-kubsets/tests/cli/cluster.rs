@@ -84,3 +84,40 @@ fn only_the_right_name_confirms_a_loss() {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(!folder.exists());
 }
+
+#[test]
+fn a_record_that_cannot_be_read_is_an_error_and_not_no_cluster() {
+    let here = Surroundings::new();
+    // root may read everything, but no folder as a file
+    let record = here.home().join("clusters/test-unread/cluster.json");
+    fs::create_dir_all(&record).expect("can be made");
+    let commands = [
+        &["cluster", "status"][..],
+        &["cluster", "kubeconfig"],
+        &["up", "--dry-run=client"],
+        &["down", "--yes"],
+    ];
+    for command in commands {
+        let output = here.run(&[command, &["--name", "test-unread"]].concat());
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(5), "{command:?}: {text}");
+        assert!(text.contains(&format!("failed to read {}", record.display())), "{command:?}: {text}");
+    }
+    assert!(record.exists(), "nothing was removed");
+}
+
+#[test]
+fn a_dead_node_is_named_with_what_starts_it_again() {
+    let here = two();
+    let archive = here.home().join("image.tar");
+    fs::write(&archive, "").expect("can be written");
+    let archive = archive.to_string_lossy();
+    let output = here.run(&["cluster", "load-image", "--name", "good", &archive]);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{text}");
+    assert!(text.contains("node `good-control-plane` of cluster `good` is dead"), "{text}");
+    assert!(
+        text.contains("hint: `kubectl kubsets cluster create --name good --nodes 1` starts it again"),
+        "{text}"
+    );
+}

@@ -62,3 +62,18 @@ fn a_dry_run_is_the_plan() {
     // there is no server to ask here
     assert_eq!(here.run(&["lab", "run", "chaos/pod-kill", "--dry-run", "server"]).status.code(), Some(5));
 }
+
+#[test]
+fn no_dry_run_at_all_is_taken_as_kubectl_takes_it() {
+    let here = Surroundings::new();
+    for command in [
+        &["lab", "run", "chaos/pod-kill"][..],
+        &["canary", "run", "bad-errors"],
+        &["up", "--provider", "current"],
+    ] {
+        let (plain, none) = (here.run(command), here.run(&[command, &["--dry-run=none"]].concat()));
+        assert_eq!(String::from_utf8_lossy(&none.stderr), String::from_utf8_lossy(&plain.stderr));
+        assert_eq!(none.status.code(), plain.status.code(), "{command:?}");
+        assert_ne!(none.status.code(), Some(2), "{command:?}");
+    }
+}

@@ -10,6 +10,7 @@ mod help;
 mod lab;
 mod lab_plan;
 mod load;
+mod make;
 mod replay;
 mod report;
 mod run;

@@ -10,7 +10,7 @@ use super::node::{NodeStarter, running};
 use super::process::Process;
 use super::state::{ClusterState, Layout, NodeState, write_atomically};
 use super::wait::wait;
-use crate::command::{HostRunner, Invocation, Runner};
+use crate::command::{HostRunner, Invocation, Runner, WORK};
 use crate::{Error, Result};
 
 /// Where kubeadm puts the administrator's kubeconfig, below a node's folder.
@@ -24,14 +24,15 @@ pub fn init(layout: &Layout, state: &ClusterState, node: &NodeState, process: &P
     let folder = layout.node(&state.name, &node.name);
     let file = folder.join("kubeadm-init.yaml");
     write_atomically(&file, config::kubeadm_init(state, state.addresses()?, &folder).as_bytes(), 0o600)?;
-    HostRunner.run(&with_programs(layout, state, node, process).args([
+    let init = with_programs(layout, state, node, process).args([
         "kubeadm",
         "init",
         "--config",
         &file.to_string_lossy(),
         "--skip-phases=preflight,addon/coredns",
         "--skip-token-print",
-    ]))?;
+    ]);
+    HostRunner.run(&init.within(WORK))?;
     publish_kubeconfig(layout, state, node)
 }
 
@@ -65,15 +66,14 @@ pub fn join(layout: &Layout, state: &ClusterState, node: &NodeState, process: &P
     let file = folder.join("kubeadm-join.yaml");
     let text = config::kubeadm_join(state, node, state.addresses()?, &folder, token);
     write_atomically(&file, text.as_bytes(), 0o600)?;
-    HostRunner
-        .run(&with_programs(layout, state, node, process).args([
-            "kubeadm",
-            "join",
-            "--config",
-            &file.to_string_lossy(),
-            "--skip-phases=preflight",
-        ]))
-        .map(drop)
+    let join = with_programs(layout, state, node, process).args([
+        "kubeadm",
+        "join",
+        "--config",
+        &file.to_string_lossy(),
+        "--skip-phases=preflight",
+    ]);
+    HostRunner.run(&join.within(WORK)).map(drop)
 }
 
 /// A kubeconfig that holds the cluster's address and certificate authority and no credentials.
@@ -106,6 +106,7 @@ pub fn wait_for_api(layout: &Layout, state: &ClusterState, limit: Duration) -> R
         Ok(answer) if answer.trim() == "ok" => Ok(None),
         Ok(answer) => Ok(Some(answer)),
         Err(Error::Command { output, .. }) => Ok(Some(output)),
+        Err(late @ Error::Late { .. }) => Ok(Some(late.to_string())),
         Err(other) => Err(other),
     })
 }
@@ -125,6 +126,7 @@ pub fn wait_for_nodes(layout: &Layout, state: &ClusterState, limit: Duration) ->
             Ok((!wanted.iter().all(|w| seen.contains(&w.as_str()))).then(|| answer.clone()))
         }
         Err(Error::Command { output, .. }) => Ok(Some(output)),
+        Err(late @ Error::Late { .. }) => Ok(Some(late.to_string())),
         Err(other) => Err(other),
     })
 }

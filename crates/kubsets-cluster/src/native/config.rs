@@ -15,6 +15,8 @@ pub const IMAGE_REPOSITORY: &str = "registry.kubsets.local";
 pub const PAUSE_TAG: &str = "3.10.2";
 /// The tag of the etcd image.
 pub const ETCD_TAG: &str = "3.6.10-0";
+/// The label of every native node, by which anyone can tell that it pulls no image.
+pub const NODE_LABEL: (&str, &str) = ("kubsets.dev/provider", "native");
 /// Where containerd listens inside a node.
 const CRI_SOCKET: &str = "unix:///run/containerd/containerd.sock";
 
@@ -154,6 +156,7 @@ fn registration(state: &ClusterState, node: &NodeState, plan: AddressPlan, folde
             {"name": "node-ip", "value": plan.node(node.index).to_string()},
             {"name": "cgroup-root", "value": cgroup::node_group(&state.name, &node.name)},
             {"name": "resolv-conf", "value": folder.join("resolv.conf")},
+            {"name": "node-labels", "value": format!("{}={}", NODE_LABEL.0, NODE_LABEL.1)},
         ],
     })
 }
@@ -186,5 +189,10 @@ mod tests {
             documents[0]["nodeRegistration"]["kubeletExtraArgs"][1]["value"],
             "/kubsets/kubsets/kubsets-control-plane"
         );
+        let join = kubeadm_join(&state, &state.nodes[0], plan, Path::new("/x"), "t");
+        for registered in [documents[0].clone(), serde_json::from_str(&join).unwrap()] {
+            let label = &registered["nodeRegistration"]["kubeletExtraArgs"][3];
+            assert_eq!(label, &json!({"name": "node-labels", "value": "kubsets.dev/provider=native"}));
+        }
     }
 }

@@ -13,7 +13,7 @@ use super::process::Process;
 use super::state::{ClusterState, Layout, NodeState, read_json, write_atomically, write_json};
 use super::wait::wait;
 use super::{cgroup, config, host, network, node_init::NodeInit};
-use crate::command::{HostRunner, Runner, last_lines};
+use crate::command::{HostRunner, Runner, WORK, last_lines};
 use crate::{Error, Result};
 
 /// Starts nodes of one cluster.
@@ -135,7 +135,7 @@ pub fn import(layout: &Layout, state: &ClusterState, node: &NodeState, archives:
         }
         let path = archive.to_string_lossy();
         let import = ["ctr", "--namespace", "k8s.io", "images", "import", "--digests=false", &path];
-        HostRunner.run(&with_programs(layout, state, node, &process).args(import))?;
+        HostRunner.run(&with_programs(layout, state, node, &process).args(import).within(WORK))?;
         imported.insert(identity);
         write_json(&record, &imported)?;
     }
@@ -151,12 +151,13 @@ pub(super) fn identity(file: &Path) -> Result<String> {
 /// The first process of a node that must be running.
 ///
 /// # Errors
-/// [`Error::NoNode`] where it is not.
+/// [`Error::DeadNode`] where it is not.
 pub fn running(layout: &Layout, state: &ClusterState, node: &NodeState) -> Result<Process> {
-    layout.process(&state.name, &node.name).filter(Process::is_alive).ok_or_else(|| Error::NoNode {
+    let process = layout.process(&state.name, &node.name).filter(Process::is_alive);
+    process.ok_or_else(|| Error::DeadNode {
         cluster: state.name.to_string(),
         node: node.name.clone(),
-        known: "not running; `kubectl kubsets cluster create` starts them again".into(),
+        nodes: state.nodes.len(),
     })
 }
 

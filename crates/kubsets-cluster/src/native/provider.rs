@@ -13,7 +13,7 @@ use super::process::Process;
 use super::state::{ClusterState, Layout, NodeState};
 use super::template::{Template, TemplateStore};
 use super::{bootstrap, cgroup, network};
-use crate::command::{HostRunner, Runner};
+use crate::command::{HostRunner, Runner, WORK};
 use crate::{
     ClusterInfo, ClusterName, ClusterSpec, Error, Events, Health, NodeInfo, Provider, ProviderKind, Result,
 };
@@ -38,7 +38,7 @@ pub trait PartsSource: Send + Sync {
     /// The parts for a Kubernetes version.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] or [`Error::Command`] with what could not be made.
+    /// [`Error::Parts`] with the cause; [`Error::Invalid`] for a version that nobody knows how to make.
     fn parts(&self, kubernetes: &str, events: &dyn Events) -> Result<Parts>;
 }
 
@@ -54,6 +54,15 @@ impl Native {
     /// [`super::node_init::supervise`] with the folder behind ` --dir`.
     pub fn new(root: impl Into<PathBuf>, supervisor: Vec<OsString>, source: Box<dyn PartsSource>) -> Self {
         Self { layout: Layout::new(root), supervisor, source }
+    }
+
+    /// A cluster as its record tells it; `None` where there is no record.
+    fn recorded(&self, name: &ClusterName) -> Result<Option<ClusterInfo>> {
+        match self.layout.load(name).and_then(|state| state.map(|state| self.info(&state)).transpose()) {
+            // one that is damaged hides no other
+            Err(why @ (Error::Format { .. } | Error::Invalid { .. })) => Ok(Some(damaged(name, &why))),
+            read => read,
+        }
     }
 
     fn known(&self, name: &ClusterName) -> Result<ClusterState> {
@@ -206,7 +215,7 @@ impl Native {
     /// Ends a worker and removes it from Kubernetes and its files, but not its place in the record.
     fn forget(&self, state: &ClusterState, node: &NodeState) -> Result<()> {
         let delete = ["delete", "node", &node.name, "--ignore-not-found"];
-        HostRunner.run(&bootstrap::kubectl(&self.layout, state).args(delete))?;
+        HostRunner.run(&bootstrap::kubectl(&self.layout, state).args(delete).within(WORK))?;
         node::stop(&self.layout, state, node)?;
         remove_dir(&self.layout.node(&state.name, &node.name))
     }
@@ -278,7 +287,7 @@ impl Native {
         if state.nodes[place].joined {
             let drain =
                 ["drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=60s"];
-            let drained = HostRunner.run(&bootstrap::kubectl(&self.layout, &state).args(drain));
+            let drained = HostRunner.run(&bootstrap::kubectl(&self.layout, &state).args(drain).within(WORK));
             if let Err(error) = drained {
                 events.note(&format!("the node goes without a full drain: {error}"));
             }
@@ -387,16 +396,12 @@ impl Provider for Native {
     }
 
     fn list(&self) -> Result<Vec<ClusterInfo>> {
-        let mut list = Vec::new();
-        for name in self.layout.clusters()? {
-            match self.layout.load(&name).and_then(|state| state.map(|state| self.info(&state)).transpose()) {
-                Ok(info) => list.extend(info),
-                // one that cannot be read hides no other
-                Err(why @ (Error::Format { .. } | Error::Invalid { .. })) => list.push(damaged(&name, &why)),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(list)
+        let recorded = self.layout.clusters()?;
+        recorded.iter().filter_map(|name| self.recorded(name).transpose()).collect()
+    }
+
+    fn status(&self, name: &ClusterName) -> Result<ClusterInfo> {
+        self.recorded(name)?.ok_or_else(|| Error::NoCluster { name: name.to_string() })
     }
 
     fn kubeconfig(&self, name: &ClusterName) -> Result<String> {
@@ -583,6 +588,46 @@ mod tests {
         assert_eq!(native.status(&cut).unwrap().name, "unit-test-cut");
         native.delete(&cut, &|_: Event| {}).unwrap();
         assert_eq!(native.list().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_is_not_taken_for_no_cluster() {
+        let folder = tempfile::tempdir().unwrap();
+        let (native, name) = native(folder.path());
+        assert!(matches!(native.status(&name), Err(Error::NoCluster { .. })));
+        // what root may not read either
+        let record = native.layout.cluster(&name).join("cluster.json");
+        fs::create_dir_all(&record).unwrap();
+        let error = native.status(&name).unwrap_err();
+        assert_eq!(error.to_string(), format!("failed to read {}", record.display()));
+        let refused = Error::file("read", &record)(std::io::ErrorKind::PermissionDenied.into());
+        assert!(refused.hint().unwrap().contains("run it as root"));
+        assert_eq!(
+            native.status(&"unit-test-other".parse().unwrap()).unwrap_err().to_string(),
+            "there is no cluster named `unit-test-other`"
+        );
+    }
+
+    #[test]
+    fn a_dead_node_is_told_as_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (native, name) = native(folder.path());
+        let state = ClusterState {
+            name: name.clone(),
+            slot: 0,
+            kubernetes: "v1".into(),
+            initialised: true,
+            nodes: vec![NodeState { index: 0, name: name.node(0), joined: true }],
+        };
+        native.layout.save(&state).unwrap();
+        let error = native.load_images(&name, &["a.tar".into()], &|_: Event| {}).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "node `unit-test-only-control-plane` of cluster `unit-test-only` is dead: its first process is gone, and \
+             kubelet and containerd with it"
+        );
+        let repair = "`kubectl kubsets cluster create --name unit-test-only --nodes 1` starts it again";
+        assert_eq!(error.hint().unwrap(), repair);
     }
 
     #[test]

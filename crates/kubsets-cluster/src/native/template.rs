@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use super::node;
-use crate::command::{HostRunner, Invocation, Runner};
+use crate::command::{HostRunner, Invocation, Runner, WORK};
 use crate::{Error, Result};
 
 /// What belongs to a template, as names below a node's folder.
@@ -96,7 +96,7 @@ fn copy(from: &Path, to: &Path) -> Result<bool> {
     for part in PARTS {
         let target = to.join(part);
         remove(&target)?;
-        let link = Invocation::new("cp").args(["--archive", "--link", "--no-target-directory"]);
+        let link = Invocation::new("cp").args(["--archive", "--link", "--no-target-directory"]).within(WORK);
         if HostRunner.run(&link.args([text(from.join(part)), text(target.clone())])).is_err() {
             for part in PARTS {
                 remove(&to.join(part))?;
@@ -108,7 +108,7 @@ fn copy(from: &Path, to: &Path) -> Result<bool> {
     changing.push(from.join("images.json"));
     for file in changing {
         let below = file.strip_prefix(from).expect("it was found there");
-        let copy = Invocation::new("cp").args(["--archive", "--remove-destination"]);
+        let copy = Invocation::new("cp").args(["--archive", "--remove-destination"]).within(WORK);
         HostRunner.run(&copy.args([text(file.clone()), text(to.join(below))]))?;
     }
     Ok(true)

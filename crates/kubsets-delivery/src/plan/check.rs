@@ -130,12 +130,13 @@ pub(super) fn container(spec: &CanarySpec, deployment: &Value) -> Result<String,
     Err(PlanError::NoContainer { name: wanted, deployment: spec.deployment.clone(), containers: names })
 }
 
-/// An image of our own registry must be on a node, for it can be pulled from nowhere.
+/// An image that can be pulled from nowhere must be on a node: one of our own registry, and any where nodes pull none.
 pub(super) fn image(spec: &CanarySpec, facts: &ClusterFacts) -> Result<(), PlanError> {
-    let Some(image) = spec.image.as_ref().filter(|image| image.starts_with(OWN_REGISTRY)) else {
+    let Some(image) = spec.image.as_ref().filter(|image| facts.images.lack(image)) else {
         return Ok(());
     };
-    if facts.images.is_empty() || facts.images.contains(image) {
+    let own = image.starts_with(OWN_REGISTRY);
+    if !own && !facts.images.closed {
         return Ok(());
     }
     let repository = |reference: &str| {
@@ -143,19 +144,14 @@ pub(super) fn image(spec: &CanarySpec, facts: &ClusterFacts) -> Result<(), PlanE
         reference[..cut.unwrap_or(reference.len())].to_owned()
     };
     let same = |known: &&String| repository(known) == repository(image);
-    let known = facts.images.iter().filter(same).cloned().collect();
-    Err(PlanError::UnknownImage { image: image.clone(), known })
+    let known = facts.images.names.iter().filter(same).cloned().collect();
+    Err(PlanError::UnknownImage { image: image.clone(), own, known })
 }
 
 /// Images that are on no node and that nobody can know of before they are pulled.
 fn image_warning(spec: &CanarySpec, facts: &ClusterFacts) -> Option<String> {
-    let image = spec.image.as_deref().filter(|image| !image.starts_with(OWN_REGISTRY))?;
-    // Nodes write the registry out that is left out in short names.
-    let full = [image.to_owned(), format!("docker.io/{image}"), format!("docker.io/library/{image}")];
-    let known = facts.images.iter().any(|known| full.contains(known));
-    (!facts.images.is_empty() && !known).then(|| {
-        format!("no node has image {image} yet; whether it exists shows when the canary's pod pulls it")
-    })
+    let image = spec.image.as_deref().filter(|image| facts.images.lack(image))?;
+    Some(format!("no node has image {image} yet; whether it exists shows when the canary's pod pulls it"))
 }
 
 /// A new image whose version is not set apart gets its tag as version.

@@ -81,11 +81,13 @@ pub enum PlanError {
         /// The containers that exist.
         containers: Vec<String>,
     },
-    /// The image is on none of the nodes, and its registry is not a real one.
+    /// The image is on none of the nodes, and they cannot pull it.
     #[error("no node has image {image}")]
     UnknownImage {
         /// Image asked for.
         image: String,
+        /// Whether it is one of ours, which are built here.
+        own: bool,
         /// Images of the same name that the nodes have.
         known: Vec<String>,
     },
@@ -163,6 +165,11 @@ impl Hint for PlanError {
             Self::Api(error) => error.hint(),
             Self::NoDeployment { nearest, .. } | Self::NoRoute { nearest, .. } => one_of(nearest),
             Self::NoContainer { containers, .. } => one_of(containers),
+            Self::UnknownImage { own: false, .. } => Some(
+                "the nodes of a native cluster pull nothing: `docker save IMAGE --output FILE`, then `kubectl \
+                 kubsets cluster load-image FILE`"
+                    .into(),
+            ),
             Self::UnknownImage { known, .. } if known.is_empty() => {
                 Some("build and load it first: `kubectl kubsets images build` and `images load`".into())
             }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::facts::InTheWay;
 use crate::objects::test_objects::{stable_deployment, stable_route, stable_service};
-use kubsets_kube::Hint;
+use kubsets_kube::{Hint, NodeImages};
 use kubsets_lab::units::Percent;
 use serde_json::json;
 
@@ -145,8 +145,10 @@ fn missing_things_are_named_with_what_there_is() {
     assert_eq!(error.hint().unwrap(), "there are: demo-app");
     let mut image = spec();
     image.image = Some("registry.kubsets.local/kubsets/demo-app:9".into());
-    let error =
-        refused(image, |facts| facts.images = vec!["registry.kubsets.local/kubsets/demo-app:0.1.0".into()]);
+    let error = refused(image, |facts| {
+        let names = vec!["registry.kubsets.local/kubsets/demo-app:0.1.0".into()];
+        facts.images = NodeImages { names, complete: true, closed: false };
+    });
     assert_eq!(error.hint().unwrap(), "there are: registry.kubsets.local/kubsets/demo-app:0.1.0");
 }
 
@@ -217,16 +219,22 @@ fn network_policies_that_miss_the_canary_are_warned_of() {
 }
 
 #[test]
-fn images_that_no_node_has_are_warned_of() {
-    let planned = |image: &str| {
+fn images_that_no_node_has_are_warned_of_or_refused_where_none_is_pulled() {
+    let planned = |image: &str, closed| {
         let mut spec = CanarySpec::new("demo-app");
         spec.image = Some(image.into());
-        let images = vec!["docker.io/library/nginx:1".into(), "ghcr.io/a/b:2".into()];
-        build(spec, &ClusterFacts { images, ..facts() }, RunId::generate()).unwrap().warnings
+        let names = vec!["docker.io/library/nginx:1".into(), "ghcr.io/a/b:2".into()];
+        let facts = ClusterFacts { images: NodeImages { names, complete: true, closed }, ..facts() };
+        build(spec, &facts, RunId::generate()).map(|plan| plan.warnings)
     };
-    let warnings = planned("ghcr.io/a/b:3");
+    let warnings = planned("ghcr.io/a/b:3", false).unwrap();
     assert!(warnings[0].starts_with("no node has image ghcr.io/a/b:3 yet"), "{warnings:?}");
-    assert!(planned("ghcr.io/a/b:2").is_empty() && planned("nginx:1").is_empty());
+    let error = planned("ghcr.io/a/b:3", true).unwrap_err();
+    assert_eq!(error.to_string(), "no node has image ghcr.io/a/b:3");
+    assert!(!error.is_cluster_error() && error.hint().unwrap().contains("cluster load-image FILE"));
+    for (image, closed) in [("ghcr.io/a/b:2", false), ("nginx:1", false), ("ghcr.io/a/b:2", true)] {
+        assert_eq!(planned(image, closed).unwrap(), [""; 0], "{image}");
+    }
 }
 
 #[test]

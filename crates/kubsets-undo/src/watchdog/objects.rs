@@ -96,6 +96,12 @@ mod tests {
         assert_eq!(pod.pointer("/securityContext/runAsNonRoot"), Some(&json!(true)));
         assert_eq!(pod.pointer("/containers/0/securityContext/capabilities/drop/0"), Some(&json!("ALL")));
         assert_eq!(pod.pointer("/containers/0/args/3"), Some(&json!(claim.run.as_str())));
+        // what its component says that it costs
+        let requests = &pod["containers"][0]["resources"]["requests"];
+        let cost = format!("requests: {{cpu: {}, memory: {}}}", requests["cpu"], requests["memory"])
+            .replace('"', "");
+        let component = include_str!("../../../../kubectl-kubsets/platform/cli/component.yaml");
+        assert!(component.contains(&cost), "{cost} in\n{component}");
         let rules = objects[1]["rules"].as_array().unwrap();
         for rule in rules.iter().filter(|rule| rule["resources"][0] != "events") {
             assert!(rule["resourceNames"].as_array().is_some_and(|names| names.len() == 1), "{rule}");

@@ -32,8 +32,8 @@ pub(super) struct Args {
     plain: bool,
 
     /// Change nothing: show the plan, as `canary plan` does, or ask the API server for every change of it
-    #[arg(long, value_name = "WHERE", value_enum)]
-    dry_run: Option<DryRun>,
+    #[arg(long, value_name = "WHERE", value_enum, default_value = "none")]
+    dry_run: DryRun,
 
     #[command(flatten)]
     reading: Reading,
@@ -50,12 +50,12 @@ pub(super) struct Args {
 /// When the release is refused before anything changed.
 pub(super) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     args.reading.check(app.ui.format())?;
-    if args.dry_run == Some(DryRun::Client) {
+    if args.dry_run == DryRun::Client {
         return plan::run(app, &args.release).await;
     }
     let (access, plan, _entrance) = plan::make(app, &args.release).await?;
     announce(app, &access, &plan);
-    if args.dry_run == Some(DryRun::Server) {
+    if args.dry_run == DryRun::Server {
         return dry_run::show(app, &kubsets_delivery::try_out(&access, &plan).await?);
     }
     let question = format!("release a new version of {} on this cluster", plan.spec.deployment);

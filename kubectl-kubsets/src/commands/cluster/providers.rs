@@ -21,6 +21,9 @@ use crate::app::{App, EVERY_NAMESPACE};
 use crate::platform::{self, ImageStore, PlatformParts};
 use crate::ui::{ExitCode, Failure, Printer, Step};
 
+/// The providers that make clusters, in the order in which they are asked for one.
+const MAKERS: [ProviderKind; 3] = [ProviderKind::Native, ProviderKind::Kind, ProviderKind::K3d];
+
 /// The provider that a person asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Choice {
@@ -126,10 +129,11 @@ impl<'a> Clusters<'a> {
 
     /// The provider that has a cluster of this name, where one has.
     fn owner(&self, name: &ClusterName) -> anyhow::Result<Option<ClusterInfo>> {
-        for kind in [ProviderKind::Native, ProviderKind::Kind, ProviderKind::K3d] {
-            // a tool that is not installed has no clusters
-            if let Ok(info) = self.provider(kind)?.status(name) {
-                return Ok(Some(info));
+        for kind in MAKERS {
+            match self.provider(kind)?.status(name) {
+                Ok(info) => return Ok(Some(info)),
+                Err(error) if has_none(&error) => {}
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(None)
@@ -138,10 +142,9 @@ impl<'a> Clusters<'a> {
     /// The kind of the cluster that the flags name; `None` where there is none yet.
     ///
     /// # Errors
-    /// When this program cannot find itself or its parts.
+    /// When nobody can tell whose it is.
     pub(crate) fn named(&self, which: &Which) -> anyhow::Result<Option<ProviderKind>> {
-        let owner = self.owner(&which.name)?;
-        Ok(resolve(which.provider, self.app.global.context.as_deref(), owner.as_ref()))
+        resolve(which, self.app.global.context.as_deref(), |name| self.owner(name))
     }
 
     /// Says which cluster is about to change: the first line of every command that does.
@@ -299,17 +302,22 @@ impl<'a> Clusters<'a> {
         self.on(which, |provider, name| provider.status(name)).await
     }
 
-    /// The clusters of all providers that can tell.
+    /// The clusters of all providers that can tell; says whose are not among them.
     ///
     /// # Errors
     /// When the native provider's records cannot be read.
     pub(crate) async fn list(&self) -> anyhow::Result<Vec<ClusterInfo>> {
         let native = self.provider(ProviderKind::Native)?;
         let others = [self.provider(ProviderKind::Kind)?, self.provider(ProviderKind::K3d)?];
+        let ui = self.app.ui.clone();
         tokio::task::spawn_blocking(move || {
             let mut list = native.list()?;
             for other in others {
-                list.extend(other.list().unwrap_or_default());
+                match other.list() {
+                    Ok(clusters) => list.extend(clusters),
+                    Err(error) if has_none(&error) => {}
+                    Err(error) => ui.warn(format!("clusters of {} are not listed: {error}", other.kind())),
+                }
             }
             Ok(list)
         })
@@ -342,16 +350,33 @@ impl<'a> Clusters<'a> {
     }
 }
 
+/// Whether an error of a provider means that it has no such cluster: its tool does not run here, or finds no engine.
+fn has_none(error: &kubsets_cluster::Error) -> bool {
+    use kubsets_cluster::Error;
+    matches!(error, Error::NoCluster { .. } | Error::Start { .. } | Error::Command { .. })
+}
+
 /// The kind of the cluster that is meant: the one that was asked for; with a context that is not its own, the
-/// cluster of that context; else its owner.
-fn resolve(choice: Choice, context: Option<&str>, owner: Option<&ClusterInfo>) -> Option<ProviderKind> {
-    match (choice, context) {
-        (Choice::Only(kind), _) => Some(kind),
-        (Choice::Auto, Some(context)) if owner.is_none_or(|owner| owner.context != context) => {
+/// cluster of that context; else that of its owner, who is asked only where it matters.
+fn resolve(
+    which: &Which,
+    context: Option<&str>,
+    owner: impl FnOnce(&ClusterName) -> anyhow::Result<Option<ClusterInfo>>,
+) -> anyhow::Result<Option<ProviderKind>> {
+    if let Choice::Only(kind) = which.provider {
+        return Ok(Some(kind));
+    }
+    let own = |context: &str| MAKERS.iter().any(|kind| self::context(*kind, &which.name) == context);
+    if context.is_some_and(|context| !own(context)) {
+        return Ok(Some(ProviderKind::Current));
+    }
+    let owner = owner(&which.name)?;
+    Ok(match (context, owner) {
+        (Some(context), owner) if owner.as_ref().is_none_or(|owner| owner.context != context) => {
             Some(ProviderKind::Current)
         }
-        (Choice::Auto, _) => owner.map(|owner| owner.provider),
-    }
+        (_, owner) => owner.map(|owner| owner.provider),
+    })
 }
 
 /// The context that a cluster of ours has in the kubeconfig.
@@ -368,9 +393,13 @@ mod tests {
     use super::*;
     use kubsets_cluster::Health;
 
+    fn which(provider: Choice) -> Which {
+        Which { name: ClusterName::default(), provider }
+    }
+
     #[test]
     fn a_context_of_another_cluster_goes_before_a_cluster_of_the_same_name() {
-        let native = ClusterInfo {
+        let native = || ClusterInfo {
             name: "kubsets".into(),
             provider: ProviderKind::Native,
             context: "kubsets".into(),
@@ -378,14 +407,41 @@ mod tests {
             health: Health::Running,
             hint: None,
         };
-        let owner = Some(&native);
-        assert_eq!(resolve(Choice::Auto, None, owner), Some(ProviderKind::Native));
-        assert_eq!(resolve(Choice::Auto, Some("kubsets"), owner), Some(ProviderKind::Native));
-        assert_eq!(resolve(Choice::Auto, Some("production"), owner), Some(ProviderKind::Current));
-        assert_eq!(resolve(Choice::Auto, Some("kubsets"), None), Some(ProviderKind::Current));
-        assert_eq!(resolve(Choice::Auto, None, None), None);
+        let auto = |context, owner: Option<ClusterInfo>| {
+            resolve(&which(Choice::Auto), context, |_| Ok(owner)).expect("is told")
+        };
+        assert_eq!(auto(None, Some(native())), Some(ProviderKind::Native));
+        assert_eq!(auto(Some("kubsets"), Some(native())), Some(ProviderKind::Native));
+        assert_eq!(auto(Some("production"), Some(native())), Some(ProviderKind::Current));
+        assert_eq!(auto(Some("kind-kubsets"), Some(native())), Some(ProviderKind::Current));
+        assert_eq!(auto(Some("kubsets"), None), Some(ProviderKind::Current));
+        assert_eq!(auto(None, None), None);
+    }
+
+    #[test]
+    fn an_owner_who_cannot_tell_is_an_error_only_where_he_is_asked() {
+        let refused = |_: &ClusterName| anyhow::bail!("permission denied");
         let kind = Choice::Only(ProviderKind::Kind);
-        assert_eq!(resolve(kind, Some("production"), owner), Some(ProviderKind::Kind));
+        let asked = resolve(&which(kind), Some("production"), refused).expect("nobody is asked");
+        assert_eq!(asked, Some(ProviderKind::Kind));
+        let foreign = resolve(&which(Choice::Auto), Some("production"), refused).expect("nobody is asked");
+        assert_eq!(foreign, Some(ProviderKind::Current));
+        for context in [None, Some("kubsets"), Some("k3d-kubsets")] {
+            assert!(resolve(&which(Choice::Auto), context, refused).is_err(), "{context:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_tool_that_does_not_run_has_no_clusters_for_sure() {
+        use kubsets_cluster::Error;
+        let (program, path) =
+            ("kind get clusters".to_owned(), PathBuf::from("/var/lib/kubsets/a/cluster.json"));
+        let source = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        assert!(has_none(&Error::NoCluster { name: "a".into() }));
+        assert!(has_none(&Error::Start { program: program.clone(), source: source() }));
+        assert!(has_none(&Error::Command { program: program.clone(), code: Some(1), output: String::new() }));
+        assert!(!has_none(&Error::Late { program, limit: kubsets_cluster::command::QUESTION }));
+        assert!(!has_none(&Error::File { action: "read", path, source: source() }));
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Programs that build images or talk to clusters.
 
+use std::io::ErrorKind;
 use std::path::Path;
-use std::process::{Command, Stdio};
+
+use kubsets_cluster::Error;
+use kubsets_cluster::command::{HostRunner, Invocation, Runner as _};
 
 use super::Check;
 use crate::ui::bytes;
@@ -40,23 +43,24 @@ pub(super) fn missing_builders() -> Vec<&'static str> {
 }
 
 fn missing_of(builders: &[(&'static str, &str, &[&str])]) -> Vec<&'static str> {
-    let absent = builders.iter().filter(|(_, program, args)| first_line(program, args).is_none());
+    let absent = builders.iter().filter(|(_, program, args)| first_line(program, args).is_err());
     absent.map(|(name, ..)| *name).collect()
 }
 
 fn tool(name: &str, args: &[&str], fix: &str) -> Check {
     match first_line(name, args) {
-        Some(line) => Check::ok(name, line),
-        None => Check::warning(name, "not found on PATH", fix),
+        Ok(line) => Check::ok(name, line),
+        Err(Error::Start { source, .. }) if source.kind() == ErrorKind::NotFound => {
+            Check::warning(name, "not found on PATH", fix)
+        }
+        Err(error) => Check::warning(name, error.to_string(), error.hint().unwrap_or_else(|| fix.to_owned())),
     }
 }
 
 /// The first line that a program writes, where it can be run.
-fn first_line(program: &str, args: &[&str]) -> Option<String> {
-    let output = Command::new(program).args(args).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let line = text.lines().next().unwrap_or_default().trim().to_owned();
-    output.status.success().then_some(line)
+fn first_line(program: &str, args: &[&str]) -> Result<String, Error> {
+    let text = HostRunner.run(&Invocation::new(program).args(args.iter().copied()))?;
+    Ok(text.lines().next().unwrap_or_default().trim().to_owned())
 }
 
 fn completion() -> Check {
@@ -101,7 +105,9 @@ mod tests {
     fn a_missing_program_comes_with_its_fix() {
         assert!(missing_of(&[("x", "no-such-program-of-kubsets", &[]), ("sh", "sh", &["-c", ""])]) == ["x"]);
         let check = tool("no-such-program-of-kubsets", &[], "install it");
-        assert_eq!(check.fix.as_deref(), Some("install it"));
+        assert_eq!((check.found.as_str(), check.fix.as_deref()), ("not found on PATH", Some("install it")));
+        let check = tool("sh", &["-c", "echo no licence >&2; exit 3"], "install it");
+        assert!(check.found.ends_with("failed with exit code 3: no licence"), "{check:?}");
     }
 
     #[test]

@@ -56,8 +56,8 @@ pub(super) struct Args {
     plain: bool,
 
     /// Change nothing: show the plan, as `lab plan` does, or ask the API server for every change that is known
-    #[arg(long, value_name = "WHERE", value_enum)]
-    dry_run: Option<DryRun>,
+    #[arg(long, value_name = "WHERE", value_enum, default_value = "none")]
+    dry_run: DryRun,
 
     /// Address of the Prometheus that answers questions to it, instead of the platform's own
     #[arg(long, value_name = "URL", value_parser = parse_base_url)]
@@ -85,9 +85,9 @@ pub(super) async fn run(app: &App, family: Option<&str>, args: Args) -> anyhow::
         }
     };
     match args.dry_run {
-        Some(DryRun::Client) => return plan::show(app, &plans),
-        Some(DryRun::Server) => return ask(app, &plans).await,
-        None => {}
+        DryRun::Client => return plan::show(app, &plans),
+        DryRun::Server => return ask(app, &plans).await,
+        DryRun::Off => {}
     }
     if args.step && !std::io::stdin().is_terminal() {
         return Err(Failure::usage("--step waits for a key, and there is no terminal").into());

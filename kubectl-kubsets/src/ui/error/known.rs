@@ -34,7 +34,7 @@ pub(super) fn advice_on(error: &(dyn Error + 'static)) -> Option<Advice> {
             kubsets_kube::WaitError::Api(error) => from(error, api_code(error)),
         }
     } else if let Some(error) = error.downcast_ref::<kubsets_cluster::Error>() {
-        Advice { hints: error.hint().into_iter().collect(), code: cluster_code(error) }
+        Advice { hints: error.hint().into_iter().collect(), code: cluster_code(error)? }
     } else if let Some(error) = error.downcast_ref::<kubsets_delivery::PlanError>() {
         let code = match error {
             kubsets_delivery::PlanError::Api(error) => api_code(error),
@@ -81,16 +81,18 @@ fn api_code(error: &kubsets_kube::ApiError) -> ExitCode {
     }
 }
 
-/// What cannot be done on this machine is skipped; what the person gave wrongly is a usage error.
-fn cluster_code(error: &kubsets_cluster::Error) -> ExitCode {
+/// What cannot be done on this machine is skipped; what the person gave wrongly is a usage error; a build that failed has
+/// a code of its own.
+fn cluster_code(error: &kubsets_cluster::Error) -> Option<ExitCode> {
     use kubsets_cluster::Error;
-    match error {
+    Some(match error {
+        Error::Parts { .. } => return None,
         Error::Invalid { .. } | Error::NoNode { .. } | Error::Format { .. } => ExitCode::Usage,
         Error::Unavailable { .. } | Error::AddressInUse { .. } => ExitCode::Skipped,
-        Error::Timeout { .. } => ExitCode::Timeout,
+        Error::Timeout { .. } | Error::Late { .. } => ExitCode::Timeout,
         Error::Leftover { .. } => ExitCode::CleanupIncomplete,
         _ => ExitCode::Cluster,
-    }
+    })
 }
 
 #[cfg(test)]
@@ -125,6 +127,15 @@ mod tests {
         let error =
             kubsets_judge::JudgeConfig { error_limit: 7.0, ..Default::default() }.validate().unwrap_err();
         assert_eq!(advice_on(&error).expect("is known").code, ExitCode::Usage);
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_a_timeout_with_what_to_try() {
+        let limit = kubsets_cluster::command::QUESTION;
+        let late = kubsets_cluster::Error::Late { program: "kind get clusters --quiet".into(), limit };
+        let known = advice_on(&late).expect("is known");
+        assert_eq!(known.code, ExitCode::Timeout);
+        assert!(known.hints[0].contains("--provider native"), "{:?}", known.hints);
     }
 
     #[test]
