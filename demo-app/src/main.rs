@@ -11,18 +11,8 @@ fn main() -> anyhow::Result<ExitCode> {
     let telemetry = Telemetry::init(&settings.service.identity("demo-app"), &settings.service.log)?;
     // Two threads are enough for what one pod serves, and keep its memory small.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let outcome = runtime.block_on(async {
-        let application = Application::build(settings, telemetry.log_level()).await?;
-        application.run_until_stopped(stop_signal).await
-    });
-    drop(runtime);
-    let code = match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "service ended with an error");
-            ExitCode::FAILURE
-        }
-    };
-    telemetry.shutdown();
-    Ok(code)
+    let level = telemetry.log_level();
+    Ok(telemetry.run(runtime, async {
+        Application::build(settings, level).await?.run_until_stopped(stop_signal).await
+    }))
 }

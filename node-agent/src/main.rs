@@ -10,18 +10,8 @@ fn main() -> anyhow::Result<ExitCode> {
     let settings = Settings::parse();
     let telemetry = Telemetry::init(&settings.service.identity("node-agent"), &settings.service.log)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let outcome = runtime.block_on(async {
-        let agent = NodeAgent::build(settings, telemetry.log_level()).await?;
-        agent.run_until_stopped(stop_signal).await
-    });
-    drop(runtime);
-    let code = match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "service ended with an error");
-            ExitCode::FAILURE
-        }
-    };
-    telemetry.shutdown();
-    Ok(code)
+    let level = telemetry.log_level();
+    Ok(telemetry.run(runtime, async {
+        NodeAgent::build(settings, level).await?.run_until_stopped(stop_signal).await
+    }))
 }

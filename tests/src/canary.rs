@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
-use crate::plugin::Plugin;
+use crate::plugin::{Plugin, signal};
 
 /// What a canary must give back as it was, as kind and name.
 const OBJECTS: [(&str, &str); 3] =
@@ -185,8 +185,7 @@ pub(crate) fn killed(plugin: &Plugin) -> anyhow::Result<()> {
 pub(crate) fn interrupted(plugin: &Plugin) -> anyhow::Result<()> {
     let before = picture(plugin)?;
     let mut child = start(plugin)?;
-    let status = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status()?;
-    ensure!(status.success(), "kill: {status}");
+    signal(&child, "INT")?;
     let status = child.wait()?;
     ensure!(status.code() == Some(130), "it ended with {status}");
     ensure!(picture(plugin)? == before, "objects are not as they were");

@@ -152,11 +152,7 @@ fn comes_back(plugin: &Plugin, node: &str) -> anyhow::Result<()> {
 /// A node's first process starts its services again by itself.
 pub(crate) fn killed_services(plugin: &Plugin) -> anyhow::Result<()> {
     for service in ["containerd", "kubelet"] {
-        let before = running(service)?;
-        ensure!(before.len() == 2, "{service} runs {} times on two nodes", before.len());
-        for pid in &before {
-            kill(pid)?;
-        }
+        let before = kill_on_both_nodes(service)?;
         let limit = Instant::now() + Duration::from_secs(30);
         while running(service)?.difference(&before).count() < before.len() {
             ensure!(Instant::now() < limit, "{service} does not come back");
@@ -166,6 +162,16 @@ pub(crate) fn killed_services(plugin: &Plugin) -> anyhow::Result<()> {
         smoke(plugin)?;
     }
     Ok(())
+}
+
+/// Kills a service of the nodes, by its program; which processes they were.
+pub(crate) fn kill_on_both_nodes(service: &str) -> anyhow::Result<BTreeSet<String>> {
+    let before = running(service)?;
+    ensure!(before.len() == 2, "{service} runs {} times on two nodes", before.len());
+    for pid in &before {
+        kill(pid)?;
+    }
+    Ok(before)
 }
 
 /// After a reboot all processes and the bridge are gone, and another process may have the number of a node's.

@@ -98,6 +98,15 @@ impl Plugin {
         self.command(args).stdout(Stdio::null()).spawn().context("cannot start the plugin")
     }
 
+    /// Starts it with its document on a pipe and does not wait.
+    pub(crate) fn start_json(&self, args: &[&str]) -> anyhow::Result<Child> {
+        self.command(args)
+            .args(["-o", "json"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot start the plugin")
+    }
+
     /// kubectl on the cluster; what it learns about the API stays in the tests' folder.
     fn kubectl_command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(&self.kubectl);
@@ -185,6 +194,13 @@ impl Reading {
         self.child.wait()?;
         Ok(())
     }
+}
+
+/// Sends a signal such as `INT` to a process.
+pub(crate) fn signal(child: &Child, name: &str) -> anyhow::Result<()> {
+    let status = Command::new("kill").arg(format!("-{name}")).arg(child.id().to_string()).status()?;
+    ensure!(status.success(), "kill: {status}");
+    Ok(())
 }
 
 /// An object without what the cluster itself counts and dates.

@@ -11,18 +11,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let telemetry = Telemetry::init(&settings.service.identity("worker"), &settings.service.log)?;
     // The client library has threads of its own: one is enough for the rest.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let outcome = runtime.block_on(async {
-        let worker = Worker::build(settings, telemetry.log_level()).await?;
-        worker.run_until_stopped(stop_signal).await
-    });
-    drop(runtime);
-    let code = match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(error = format!("{error:#}"), "service ended with an error");
-            ExitCode::FAILURE
-        }
-    };
-    telemetry.shutdown();
-    Ok(code)
+    let level = telemetry.log_level();
+    Ok(telemetry
+        .run(runtime, async { Worker::build(settings, level).await?.run_until_stopped(stop_signal).await }))
 }

@@ -243,18 +243,20 @@ impl Access {
         Ok(info.git_version)
     }
 
-    /// Whether RBAC allows a verb on a resource, asked before acting.
+    /// Whether RBAC allows a verb on a resource, or on a subresource such as `pods/log`, asked before acting.
     ///
     /// # Errors
     /// [`ApiError`] when the review itself fails.
     pub async fn can(&self, verb: &str, group: &str, resource: &str) -> Result<bool, ApiError> {
+        let (of, part) = resource.split_once('/').map_or((resource, None), |(of, part)| (of, Some(part)));
         let review = SelfSubjectAccessReview {
             spec: SelfSubjectAccessReviewSpec {
                 resource_attributes: Some(ResourceAttributes {
                     namespace: Some(self.facts.namespace.clone()),
                     verb: Some(verb.into()),
                     group: Some(group.into()),
-                    resource: Some(resource.into()),
+                    resource: Some(of.into()),
+                    subresource: part.map(str::to_owned),
                     ..ResourceAttributes::default()
                 }),
                 ..SelfSubjectAccessReviewSpec::default()

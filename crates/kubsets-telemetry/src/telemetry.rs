@@ -1,13 +1,16 @@
 //! Sets up logs and traces of a process, and flushes them at its end.
 
 use std::{
+    fmt::Display,
     io,
+    process::ExitCode,
     sync::{Arc, Mutex},
 };
 
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::ExporterBuildError;
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use tokio::runtime::Runtime;
 use tracing::{Level, subscriber::SetGlobalDefaultError};
 use tracing_subscriber::{Layer, Registry, filter::filter_fn, layer::SubscriberExt};
 
@@ -53,6 +56,22 @@ impl Telemetry {
     /// The live log level.
     pub fn log_level(&self) -> LogLevel {
         self.level.clone()
+    }
+
+    /// Runs a service until it ends, logs why if that is an error, and sends what is left of the traces, once
+    /// the runtime is gone and no task can add to them.
+    pub fn run<E: Display>(self, runtime: Runtime, service: impl Future<Output = Result<(), E>>) -> ExitCode {
+        let outcome = runtime.block_on(service);
+        drop(runtime);
+        let code = match outcome {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                tracing::error!(error = format!("{error:#}"), "service ended with an error");
+                ExitCode::FAILURE
+            }
+        };
+        self.shutdown();
+        code
     }
 
     /// Sends what is left of the traces. The last act of a service.

@@ -68,6 +68,7 @@ pub(super) async fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
         order: &order_text,
     };
     let load = Load::new(&access, job::job(&wanted), job::secret(&wanted))?;
+    load.check_rights().await?;
     for left in leftovers::clear(&access, None, Duration::ZERO).await?.removed {
         app.ui.message(format!("removed the Job {left} that an earlier load left"));
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::future::try_join_all;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -22,6 +23,20 @@ const PERIOD: Duration = Duration::from_secs(1);
 
 /// Most that this machine's clock and the cluster's may be apart: the pods start at an instant of ours.
 const CLOCKS: i64 = 5;
+
+/// What a user must be allowed in the namespace, as verb, API group and resource. A pod is attached to by GET, for which
+/// newer API servers ask for `create` too.
+const RIGHTS: [(&str, &str, &str); 9] = [
+    ("list", "batch", "jobs"),
+    ("create", "batch", "jobs"),
+    ("delete", "batch", "jobs"),
+    ("create", "", "secrets"),
+    ("list", "", "pods"),
+    ("get", "", "pods"),
+    ("get", "", "pods/log"),
+    ("get", "", "pods/attach"),
+    ("create", "", "pods/attach"),
+];
 
 /// One load in a cluster.
 pub(super) struct Load<'a> {
@@ -47,6 +62,23 @@ impl<'a> Load<'a> {
 
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Asks for everything that the load will need, so that nothing is made which could not be heard or removed.
+    ///
+    /// # Errors
+    /// When a right is missing: all that are.
+    pub(super) async fn check_rights(&self) -> anyhow::Result<()> {
+        let asked = RIGHTS.map(|(verb, group, resource)| self.access.can(verb, group, resource));
+        let allowed = try_join_all(asked).await?;
+        let missing = missing(&allowed);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let text = format!("not allowed in namespace {}: {missing}", self.access.namespace());
+        Err(Failure::new(ExitCode::Cluster, text)
+            .with_hint("`load --in-cluster` needs a Role with these; without it, load from here")
+            .into())
     }
 
     /// Makes the Job and what its pods wait for, the Secret, which goes with the Job.
@@ -136,6 +168,12 @@ impl<'a> Load<'a> {
     }
 }
 
+/// The rights that are not there, as `kubectl auth can-i` would name them.
+fn missing(allowed: &[bool]) -> String {
+    let refused = RIGHTS.iter().zip(allowed).filter(|(_, allowed)| !**allowed);
+    refused.map(|((verb, _, resource), _)| format!("{verb} {resource}")).collect::<Vec<_>>().join(", ")
+}
+
 /// The Secret as one that the cluster removes with the Job, also when this process dies.
 fn owned(mut secret: Secret, job: &Job) -> Secret {
     secret.metadata.owner_references = Some(vec![OwnerReference {
@@ -185,6 +223,14 @@ mod tests {
     fn the_last_line_counts() {
         assert_eq!(last_report("").unwrap_err(), "its log is empty");
         assert_eq!(last_report("a\nno report\n\n").unwrap_err(), "no report");
+    }
+
+    #[test]
+    fn missing_rights_are_named() {
+        assert_eq!(missing(&[true; RIGHTS.len()]), "");
+        let mut allowed = [true; RIGHTS.len()];
+        (allowed[3], allowed[8]) = (false, false);
+        assert_eq!(missing(&allowed), "create secrets, create pods/attach");
     }
 
     #[test]

@@ -99,11 +99,11 @@ fn name(job: &Job) -> String {
     job.metadata.name.clone().unwrap_or_default()
 }
 
+/// Whether a Job has come to its end or is decided to, with pods that only have to be gone.
 fn has_ended(job: &Job) -> bool {
-    let conditions = job.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    conditions
-        .into_iter()
-        .any(|one| matches!(one.type_.as_str(), "Complete" | "Failed") && one.status == "True")
+    let ends = ["Complete", "Failed", "SuccessCriteriaMet", "FailureTarget"];
+    let mut conditions = job.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.any(|one| ends.contains(&one.type_.as_str()) && one.status == "True")
 }
 
 #[cfg(test)]
@@ -128,6 +128,7 @@ mod tests {
     fn cluster() -> FakeApi {
         let api = FakeApi::default();
         api.put("jobs", job("ended", &of_load(RUN), "Failed"));
+        api.put("jobs", job("decided", &of_load("261120-120000-bbbb"), "FailureTarget"));
         api.put("jobs", job("done", &of_load("261120-120000-bbbb"), "Complete"));
         api.put("jobs", job("going", &of_load("261120-120000-cccc"), "Suspended"));
         api.put("jobs", job("of-somebody", &json!({ROLE.0: ROLE.1}), "Complete"));
@@ -139,7 +140,7 @@ mod tests {
     async fn jobs_of_ours_that_have_ended_go_and_no_others() {
         let api = cluster();
         let cleared = clear(&api.access(), None, Duration::ZERO).await.expect("is cleared");
-        assert_eq!(cleared.removed, ["done", "ended"]);
+        assert_eq!(cleared.removed, ["decided", "done", "ended"]);
         assert_eq!(cleared.alive, ["going"]);
         assert_eq!(api.names(), ["jobs/going", "jobs/of-somebody", "jobs/watchdog"]);
     }
@@ -150,7 +151,7 @@ mod tests {
         let run = RUN.parse().expect("is one");
         let cleared = clear(&api.access(), Some(&run), Duration::ZERO).await.expect("is cleared");
         assert_eq!(cleared, Cleared { removed: vec!["ended".into()], alive: Vec::new() });
-        assert_eq!(api.names().len(), 4);
+        assert_eq!(api.names().len(), 5);
     }
 
     #[tokio::test]
@@ -163,7 +164,7 @@ mod tests {
             api.change("jobs/going", &ended);
         });
         let cleared = cleared.expect("is cleared");
-        assert_eq!((cleared.removed.len(), cleared.alive.len()), (3, 0));
+        assert_eq!((cleared.removed.len(), cleared.alive.len()), (4, 0));
     }
 
     #[tokio::test]

@@ -29,7 +29,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, view: &LabView, look: Look) {
     let [head, body, footer] = Layout::vertical(parts).areas(area);
     let pen = Pen::new(look, area.width);
     let rows = usize::from(body.height);
-    let lines = match view.page {
+    let lines = match view.page() {
         Page::Overview => pen.lab_overview(view, rows),
         Page::Traffic => pen.lab_traffic(view, rows),
         Page::Steps => pen.lab_steps(view, rows),
@@ -68,7 +68,7 @@ impl Pen {
         for (number, page) in (1..).zip(Page::ALL) {
             let text = format!("{number} {}", page.name());
             // Brackets, so that the page is known without colour.
-            if page == view.page {
+            if page == view.page() {
                 spans.push(self.span(Tone::Strong, format!("[{text}]")));
             } else {
                 spans.push(self.span(Tone::Dim, format!(" {text} ")));
@@ -88,7 +88,7 @@ impl Pen {
             (false, true) => "aborting; q again leaves it to the watchdog",
             (false, false) => "q abort and undo   1-6 Tab views   ? help",
         };
-        let text = if view.page == Page::Log {
+        let text = if view.page() == Page::Log {
             format!("{text}   arrows PgUp PgDn scroll")
         } else {
             text.to_owned()

@@ -33,9 +33,8 @@ pub(super) struct PodLine {
 }
 
 /// A view.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Page {
-    #[default]
     Overview,
     Traffic,
     Steps,
@@ -149,7 +148,8 @@ pub(crate) struct LabView {
     /// Pods by name, once they were looked at.
     pub(super) pods: Option<BTreeMap<String, PodLine>>,
     pub(super) log: VecDeque<Line>,
-    pub(super) page: Page,
+    /// The view that was asked for with a key.
+    pub(super) chosen: Option<Page>,
     /// Lines that the log is scrolled back from its newest.
     pub(super) back: usize,
     /// Abort was asked for.
@@ -169,6 +169,12 @@ impl LabView {
     pub(crate) fn replayed(mut self, speed: f64) -> Self {
         self.replay = Some(speed);
         self
+    }
+
+    /// The view to show: the one asked for, else where most is to be seen.
+    pub(super) fn page(&self) -> Page {
+        let in_canary = self.canary.is_some() && self.ending.is_none();
+        self.chosen.unwrap_or(if in_canary { Page::Traffic } else { Page::Overview })
     }
 
     pub(super) fn is_replay(&self) -> bool {

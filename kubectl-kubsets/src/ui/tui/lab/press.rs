@@ -36,12 +36,12 @@ impl Picture for LabView {
             return Some(Wish::Abort);
         }
         match key.code {
-            KeyCode::Tab => self.page = self.page.further(1),
-            KeyCode::BackTab => self.page = self.page.further(Page::ALL.len() - 1),
+            KeyCode::Tab => self.chosen = Some(self.page().further(1)),
+            KeyCode::BackTab => self.chosen = Some(self.page().further(Page::ALL.len() - 1)),
             KeyCode::Char(figure @ '1'..='6') => {
-                self.page = Page::ALL[usize::from(figure as u8 - b'1')];
+                self.chosen = Some(Page::ALL[usize::from(figure as u8 - b'1')]);
             }
-            KeyCode::Char('?' | 'h') => self.page = Page::Help,
+            KeyCode::Char('?' | 'h') => self.chosen = Some(Page::Help),
             KeyCode::Up => self.scroll(1, true),
             KeyCode::PageUp => self.scroll(LEAP, true),
             KeyCode::Home => self.scroll(usize::MAX, true),
@@ -65,7 +65,7 @@ impl Picture for LabView {
 impl LabView {
     /// Moves the log, where it is shown.
     fn scroll(&mut self, lines: usize, older: bool) {
-        if self.page == Page::Log {
+        if self.page() == Page::Log {
             let to = if older { self.back.saturating_add(lines) } else { self.back.saturating_sub(lines) };
             self.back = to.min(self.log.len().saturating_sub(1));
         }
@@ -102,12 +102,12 @@ mod tests {
         let mut view = LabView::new(LabFacts::default());
         for (at, page) in Page::ALL.into_iter().enumerate() {
             press(&mut view, KeyCode::Char(char::from(b'1' + at as u8)));
-            assert_eq!(view.page, page);
+            assert_eq!(view.page(), page);
         }
         press(&mut view, KeyCode::Tab);
-        assert_eq!(view.page, Page::Overview);
+        assert_eq!(view.page(), Page::Overview);
         press(&mut view, KeyCode::BackTab);
-        assert_eq!(view.page, Page::Pods);
+        assert_eq!(view.page(), Page::Pods);
     }
 
     #[test]

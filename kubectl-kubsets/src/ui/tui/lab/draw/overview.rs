@@ -24,6 +24,11 @@ impl Pen {
         let room = rows.saturating_sub(lines.len() + ending.len());
         lines.extend(self.lab_checks(view, room));
         // The verdict has its place at the bottom, however little stands above.
+        let free = rows.saturating_sub(lines.len() + ending.len());
+        if free > 1 {
+            lines.push(self.title("Log"));
+            lines.extend(self.log(&view.log, free - 1));
+        }
         lines.resize(rows.saturating_sub(ending.len()).max(lines.len()), Line::default());
         lines.extend(ending);
         lines
@@ -61,6 +66,9 @@ impl Pen {
     fn lab_loads(&self, view: &LabView) -> Vec<Line<'static>> {
         let mut lines = vec![self.title("Traffic, last second")];
         lines.extend(view.loads.iter().take(LOADS).map(|load| self.load_line(load)));
+        if let [only] = view.loads.as_slice() {
+            lines.extend(self.load_history(only));
+        }
         if let Some(canary) = &view.canary {
             let (stable, new) = (canary.stable.last(), canary.canary.last());
             let text = format!(

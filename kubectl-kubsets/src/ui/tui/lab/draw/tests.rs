@@ -123,7 +123,7 @@ fn screen(view: &LabView, page: Page, look: Look) -> String {
 }
 
 fn sized(view: &LabView, page: Page, look: Look, (width, height): (u16, u16)) -> String {
-    let view = LabView { page, ..view.clone() };
+    let view = LabView { chosen: Some(page), ..view.clone() };
     let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("is made");
     terminal.draw(|frame| draw(frame, &view, look)).expect("is drawn");
     terminal.backend().to_string()
@@ -261,6 +261,17 @@ fn a_canary_run_has_the_views_of_a_lab_on_small_and_large_terminals() {
         let lines = |text: &str| text.lines().count();
         assert!([&overview, &traffic].iter().all(|text| lines(text) == usize::from(size.1)), "{size:?}");
     }
+}
+
+#[test]
+fn a_canary_is_shown_by_itself_until_the_verdict() {
+    assert_eq!(view().page(), Page::Overview, "a lab of other steps");
+    let mut canary = canary();
+    assert_eq!(canary.page(), Page::Traffic);
+    canary.ending = over(Verdict::Fail).ending;
+    assert_eq!(canary.page(), Page::Overview);
+    canary.chosen = Some(Page::Log);
+    assert_eq!(canary.page(), Page::Log, "a choice stays");
 }
 
 #[test]

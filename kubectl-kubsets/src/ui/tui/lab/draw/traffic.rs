@@ -15,7 +15,8 @@ const ROWS: usize = 5;
 impl Pen {
     pub(super) fn lab_traffic(&self, view: &LabView, rows: usize) -> Vec<Line<'static>> {
         if let Some(canary) = &view.canary {
-            return self.canary(canary, rows as u16, rows >= usize::from(TALL));
+            // The name of the run and its time stand above.
+            return self.canary(canary, rows as u16 + 1, rows >= usize::from(TALL)).split_off(1);
         }
         if view.loads.is_empty() {
             return vec![self.title("Traffic"), Line::from(self.span(Tone::Dim, "no load yet"))];
@@ -30,16 +31,22 @@ impl Pen {
             "in sum {} ok, {} failed, {} never sent; {} in flight",
             load.ok, load.failed, load.never_sent, load.last.in_flight
         );
-        let failing = if load.last.failed > 0 { self.pick("✘ ", "! ") } else { "  " };
-        let tone = if load.last.failed > 0 { Tone::Bad } else { Tone::Plain };
         let latency = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), millis);
         let figures = format!("  p50 {}, p99 {}", latency(load.last.p50_ms), latency(load.last.p99_ms));
-        vec![
-            self.title(&format!("{}, second {}", load.last.load, load.last.second)),
+        let mut lines = vec![self.title(&format!("{}, second {}", load.last.load, load.last.second))];
+        lines.extend(self.load_history(load));
+        lines.push(Line::from(self.cut(&figures)));
+        lines.push(Line::from(self.span(Tone::Dim, self.cut(&format!("  {sums}")))));
+        lines
+    }
+
+    /// What came back well and what failed, second by second.
+    pub(super) fn load_history(&self, load: &Traffic) -> [Line<'static>; 2] {
+        let failing = if load.last.failed > 0 { self.pick("✘ ", "! ") } else { "  " };
+        let tone = if load.last.failed > 0 { Tone::Bad } else { Tone::Plain };
+        [
             self.rates("  ok/s", load.last.ok, &load.ok_each, Tone::Hint, Tone::Plain),
             self.rates(&format!("{failing}failed/s"), load.last.failed, &load.failed_each, Tone::Bad, tone),
-            Line::from(self.cut(&figures)),
-            Line::from(self.span(Tone::Dim, self.cut(&format!("  {sums}")))),
         ]
     }
 
