@@ -128,6 +128,9 @@ impl Binomial {
 
     /// Probability of exactly `k`.
     fn of(&self, k: u64) -> f64 {
+        if k > self.count {
+            return 0.0;
+        }
         let log = |times: u64, chance: f64| if times == 0 { 0.0 } else { times as f64 * chance.ln() };
         (ln_binomial(self.count, k) + log(k, self.share) + log(self.count - k, 1.0 - self.share)).exp()
     }

@@ -78,10 +78,10 @@ mod tests {
         let env = deployment.pointer_mut("/spec/template/spec/containers/0/env").unwrap();
         env.as_array_mut().unwrap().extend([
             json!({"name": "API_TOKEN", "value": "0ld-t0ken-of-mine"}),
-            json!({"name": "DB_PASS", "value": "short"}),
+            json!({"name": "DB_PASS", "value": "sh0rt"}),
             json!({"name": "OTHER_KEY", "valueFrom": {"secretKeyRef": {"name": "x", "key": "y"}}}),
         ]);
-        deployment["metadata"]["annotations"] = json!({COPY: "DB_PASS short", "team": "a"});
+        deployment["metadata"]["annotations"] = json!({COPY: "DB_PASS sh0rt", "team": "a"});
         let mut spec = CanarySpec::new("demo-app");
         spec.env.insert("API_TOKEN".into(), "n3w-t0ken-of-mine".into());
         spec.load.path = "/api/info?key=p4th-t0ken".into();
@@ -95,7 +95,7 @@ mod tests {
     fn the_record_of_a_plan_has_no_secret_and_the_plan_all() {
         let plan = plan();
         let shown = serde_json::to_string(&plan.without_secrets()).unwrap();
-        for secret in ["0ld-t0ken", "n3w-t0ken", "p4th-t0ken", "us3r-t0ken", "short"] {
+        for secret in ["0ld-t0ken", "n3w-t0ken", "p4th-t0ken", "us3r-t0ken", "sh0rt"] {
             assert!(!shown.contains(secret), "{secret}: {shown}");
             assert!(serde_json::to_string(&plan).unwrap().contains(secret), "{secret}");
         }

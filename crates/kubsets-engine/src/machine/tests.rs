@@ -261,7 +261,7 @@ spec:
     - {name: \"ask with ${token}\", as: first, question: \"${token}?\", http: {path: \"/a/${token}?t=${token}\", body: {t: \"${token}\"}}}
     - {name: say, exec: {pods: app=web, container: web, command: [echo, \"${token}\"]}}
     - {name: merge, patch: {object: {kind: ConfigMap, name: x}, merge: {data: {token: \"${token}\"}}}}
-    - {name: make, apply: {objects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, data: {\"${token}\": x}}]}}
+    - {name: make, apply: {objects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, data: {token: \"${token}\"}}]}}
     - {name: pause, pause: {message: \"Look at ${token}\"}}
     - {name: users, as: traffic, load: {path: \"/${token}\", rate: 1, for: 1s, body: \"${token}\"}}
     - {name: second, as: second, http: {path: /b}, that: result.token == '${token}'}

@@ -1,7 +1,7 @@
 //! `lab clean`: finishes the undo of runs whose driver is gone.
 
 use kubsets_delivery::ManageError;
-use kubsets_kube::{Access, Hint as _};
+use kubsets_kube::{Access, ApiErrorKind, Hint as _};
 use kubsets_undo::{Comparison, Kind, RunId, StateDir, Undone};
 
 use super::left::{left, places};
@@ -96,16 +96,17 @@ async fn clear_loads(app: &App, access: &Access, everywhere: bool, args: &Args) 
     for namespace in places {
         let place = access.clone().with_namespace(&namespace);
         let cleared = match place.permit_namespace(&namespace).await {
-            Ok(()) => leftovers::clear(&place, args.run.as_ref(), leftovers::SILENCE).await?,
-            // Without the right to change something there no load of this user is left there.
-            Err(refused) if !everywhere => {
-                app.ui.detail(format!("Jobs of loads are not looked for: {refused}"));
+            Ok(()) => leftovers::clear(&place, args.run.as_ref(), leftovers::SILENCE).await,
+            Err(refused) => Err(refused),
+        };
+        // Whoever may not touch the Jobs of a namespace may still undo runs.
+        let cleared = match cleared {
+            Ok(cleared) => cleared,
+            Err(error) if is_refusal(&error.kind) => {
+                app.ui.warn(format!("Jobs of loads in namespace {namespace} are not looked for: {error}"));
                 continue;
             }
-            Err(refused) => {
-                app.ui.warn(format!("Jobs of loads in namespace {namespace} stay: {refused}"));
-                continue;
-            }
+            Err(error) => return Err(error.into()),
         };
         for name in &cleared.removed {
             app.ui.message(format!("removed the Job {name} in {namespace} that a load left"));
@@ -116,6 +117,10 @@ async fn clear_loads(app: &App, access: &Access, everywhere: bool, args: &Args) 
         seen += cleared.removed.len() + cleared.alive.len();
     }
     Ok(seen)
+}
+
+fn is_refusal(kind: &ApiErrorKind) -> bool {
+    matches!(kind, ApiErrorKind::Refused(_) | ApiErrorKind::Forbidden { .. } | ApiErrorKind::NotFound)
 }
 
 fn describe(undone: &[Undone], style: Style) -> String {
