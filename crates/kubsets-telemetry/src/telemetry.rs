@@ -5,6 +5,7 @@ use std::{
     io,
     process::ExitCode,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use opentelemetry::trace::TracerProvider;
@@ -19,6 +20,9 @@ use crate::{
     logs::{JsonLogs, LogLevel, LogLevelError, Sink},
     traces::{FLUSH_TIMEOUT, tracer_provider},
 };
+
+/// Time for work on blocking threads to end after the service has.
+const LAST_WORK: Duration = Duration::from_secs(1);
 
 /// Logs and traces of this process.
 pub struct Telemetry {
@@ -59,10 +63,11 @@ impl Telemetry {
     }
 
     /// Runs a service until it ends, logs why if that is an error, and sends what is left of the traces, once
-    /// the runtime is gone and no task can add to them.
+    /// the runtime is gone and no task can add to them. Work that blocks a thread, such as closing a consumer whose
+    /// broker is away, is left behind after a second.
     pub fn run<E: Display>(self, runtime: Runtime, service: impl Future<Output = Result<(), E>>) -> ExitCode {
         let outcome = runtime.block_on(service);
-        drop(runtime);
+        runtime.shutdown_timeout(LAST_WORK);
         let code = match outcome {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

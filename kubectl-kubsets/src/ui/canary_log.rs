@@ -40,8 +40,8 @@ pub(super) fn line(event: &RunEvent) -> Option<(Tone, String)> {
             (Tone::Plain, format!("both versions answer: stable {}, canary {canary}", stable.join(", ")))
         }
         RunEvent::Frozen { requests, thresholds_ms: [p50, p90, p99], .. } => {
-            let thresholds = format!("p50 {}, p90 {}, p99 {}", millis(*p50), millis(*p90), millis(*p99));
-            (Tone::Plain, format!("stable measured on {requests} requests: {thresholds}"))
+            let over = [p50, p90, p99].map(|limit| millis(*limit)).join(", ");
+            (Tone::Plain, format!("stable measured on {requests} requests; slow is over {over}"))
         }
         RunEvent::StepBegan { step, of, percent, replicas, budget_seconds } => (
             Tone::Hint,

@@ -1,7 +1,6 @@
 //! One order is one trace: from the request through database, outbox and broker to the worker.
 
 use std::{
-    future::pending,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -17,6 +16,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
+use tokio_util::sync::CancellationToken;
 use worker::Worker;
 
 const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -54,6 +54,7 @@ async fn an_order_is_one_trace() {
     let common = [
         "service",
         "--admin-addr=127.0.0.1:0",
+        "--drain-delay=0",
         &format!("--database-url={url}"),
         &format!("--kafka-brokers={}", cluster.bootstrap_servers()),
     ]
@@ -64,8 +65,13 @@ async fn an_order_is_one_trace() {
         Application::build(demo_app::Settings::parse_from(arguments), LogLevel::detached()).await.unwrap();
     let worker = Worker::build(worker::Settings::parse_from(common), LogLevel::detached()).await.unwrap();
     let address = app.api_address();
-    tokio::spawn(app.run_until_stopped(pending::<()>));
-    tokio::spawn(worker.run_until_stopped(pending::<()>));
+    let stop = CancellationToken::new();
+    let signal = || {
+        let stop = stop.clone();
+        move || stop.clone().cancelled_owned()
+    };
+    let services =
+        [tokio::spawn(app.run_until_stopped(signal())), tokio::spawn(worker.run_until_stopped(signal()))];
 
     let body = r#"{"item":"tea","quantity":2}"#;
     let mut answer = String::new();
@@ -94,6 +100,11 @@ async fn an_order_is_one_trace() {
             break;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // A consumer that is dropped after its broker waits for it.
+    stop.cancel();
+    for service in services {
+        service.await.unwrap().unwrap();
     }
     for (name, parent) in WAY {
         let span = find(&spans, name).unwrap_or_else(|| panic!("the trace has no span {name}"));

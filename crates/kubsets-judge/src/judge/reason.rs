@@ -32,9 +32,9 @@ fn counted(counts: Counts) -> String {
 fn noun(indicator: Indicator) -> &'static str {
     match indicator {
         Indicator::Error => "failed requests",
-        Indicator::Slow50 => "requests slower than stable's median",
-        Indicator::Slow90 => "requests slower than stable's 90th percentile",
-        Indicator::Slow99 => "requests slower than stable's 99th percentile",
+        Indicator::Slow50 => "requests over the limit from stable's median",
+        Indicator::Slow90 => "requests over the limit from stable's 90th percentile",
+        Indicator::Slow99 => "requests over the limit from stable's 99th percentile",
     }
 }
 

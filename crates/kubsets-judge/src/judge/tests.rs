@@ -179,7 +179,7 @@ fn slower_canary_fails_on_a_latency_indicator() {
         decision.evidence().rule,
         Rule::Worse(Indicator::Slow50 | Indicator::Slow90 | Indicator::Slow99)
     ));
-    assert!(decision.reason().contains("requests slower than stable's"), "{}", decision.reason());
+    assert!(decision.reason().contains("requests over the limit from stable's"), "{}", decision.reason());
 }
 
 #[test]

@@ -5,6 +5,7 @@ use kubsets_judge::compare::one_look;
 use kubsets_judge::{Counts, Indicator, Tick};
 use kubsets_report::{Axis, Block, Chart, Extent, Limit, Role, Scale, Section, Shape, Table, Unit};
 
+use super::latency::slow_limits;
 use crate::report::CanaryRecord;
 use crate::report::pieces::{self, count, line};
 
@@ -60,10 +61,16 @@ fn indicators(record: &CanaryRecord) -> Option<Table> {
     let heads = ["what was compared", "stable", "canary", "difference", "margin", "evidence"];
     let mut table = Table::with_heads("At the end, indicator by indicator", heads)
         .figures([1, 2, 3, 4, 5])
-        .note("The evidence that counts is the mean over the indicators. The margin is how much worse the canary may be.");
+        .note(&format!(
+            "The evidence that counts is the mean over the indicators. The margin is how much worse the canary may be. \
+             A request is slow that takes {} longer than stable's percentile in the warm-up, or {} where that is more.",
+            record.plan.spec.judge.latency_floor,
+            Unit::Percent.text(record.plan.judge.slow_margin * 100.0),
+        ));
+    let limits = slow_limits(record);
     for one in &evidence.per_indicator {
         table.row([
-            name(one.indicator).into(),
+            name(one.indicator, limits).into(),
             share(one.stable).into(),
             share(one.canary).into(),
             format!("{} points", signed(one.effect * 100.0)).into(),
@@ -108,12 +115,19 @@ fn probability(value: f64) -> String {
     if value < 1e-4 { "under 0.0001".to_owned() } else { format!("{value:.4}") }
 }
 
-fn name(indicator: Indicator) -> &'static str {
+/// What is compared; with the latency from which on a request is slow, where the record has it.
+fn name(indicator: Indicator, limits: Option<[f64; 3]>) -> String {
+    let slow = |percentile: &str| {
+        let at = Indicator::SLOW.iter().position(|slow| *slow == indicator);
+        let limit =
+            limits.zip(at).map(|(limits, at)| format!(", over {}", Unit::Milliseconds.text(limits[at])));
+        format!("slow by stable's {percentile}{}", limit.unwrap_or_default())
+    };
     match indicator {
-        Indicator::Error => "failed requests",
-        Indicator::Slow50 => "slower than stable's median",
-        Indicator::Slow90 => "slower than stable's 90th percentile",
-        Indicator::Slow99 => "slower than stable's 99th percentile",
+        Indicator::Error => "failed requests".to_owned(),
+        Indicator::Slow50 => slow("median"),
+        Indicator::Slow90 => slow("90th percentile"),
+        Indicator::Slow99 => slow("99th percentile"),
     }
 }
 

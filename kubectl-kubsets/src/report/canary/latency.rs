@@ -84,15 +84,19 @@ pub(super) fn number(record: &CanaryRecord) -> Option<Number> {
     })
 }
 
-fn heat_maps(record: &CanaryRecord) -> Vec<HeatMap> {
-    let thresholds = record.events.iter().find_map(|one| match &one.event {
+/// Latencies in milliseconds from which on a request is slow, by stable's median, 90th and 99th percentile.
+pub(super) fn slow_limits(record: &CanaryRecord) -> Option<[f64; 3]> {
+    record.events.iter().find_map(|one| match &one.event {
         RunEvent::Frozen { thresholds_ms, .. } => Some(*thresholds_ms),
         _ => None,
-    });
+    })
+}
+
+fn heat_maps(record: &CanaryRecord) -> Vec<HeatMap> {
     let limits = |[p50, _, _]: [f64; 3]| {
         vec![Limit { name: format!("slow from {} on", Unit::Milliseconds.text(p50)), value: p50 }]
     };
-    let limits = thresholds.map(limits).unwrap_or_default();
+    let limits = slow_limits(record).map(limits).unwrap_or_default();
     let map = |name: &str, role, side: fn(&TickEvent) -> &SideTick| HeatMap {
         name: name.to_owned(),
         role,
