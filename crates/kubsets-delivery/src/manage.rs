@@ -230,9 +230,7 @@ async fn still_promoted(access: &Access, state: &StateDir, journal: &Journal) ->
     }
     let Some(plan) = recorded_plan(state, &journal.claim.run)? else { return Ok(()) };
     let now = read(access, &plan.deployment_ref()).await?.unwrap_or_default();
-    let template = &now["spec"]["template"];
-    let known = [plan.new_template(), plan.originals.deployment["spec"]["template"].clone()];
-    if known.iter().any(|one| hash(one) == hash(template)) {
+    if plan.known_templates().contains(&hash(&now["spec"]["template"])) {
         Ok(())
     } else {
         Err(ManageError::ChangedSince(journal.claim.run.clone(), journal.claim.subject.clone()))

@@ -3,6 +3,7 @@
 mod check;
 mod diff;
 mod error;
+mod secret;
 mod steps;
 
 use kubsets_judge::JudgeConfig;
@@ -108,6 +109,10 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// SHA-256 over everything that decides what is done.
     pub hash: String,
+    /// Hashes of the pod templates of the new version and of the old one: on record their values are not all to be
+    /// had. Absent in records of older plugins.
+    #[serde(default)]
+    pub(crate) templates: Vec<String>,
     /// Stable replicas now.
     pub(crate) stable_replicas: u32,
     /// The stable objects as they are now.
@@ -147,6 +152,14 @@ impl Plan {
     /// The pod template of the new version.
     pub(crate) fn new_template(&self) -> Value {
         change_template(&self.originals.deployment["spec"]["template"], &self.change())
+    }
+
+    /// Hashes of the pod templates that the run knows: the new one and the old one.
+    pub(crate) fn known_templates(&self) -> Vec<String> {
+        if !self.templates.is_empty() {
+            return self.templates.clone();
+        }
+        vec![hash(&self.new_template()), hash(&self.originals.deployment["spec"]["template"])]
     }
 
     /// Names of what the run creates beside the stable objects.
@@ -233,11 +246,13 @@ pub fn build(mut spec: CanarySpec, facts: &ClusterFacts, run: RunId) -> Result<P
         diff: Vec::new(),
         warnings: check::warnings(&spec, facts, &originals),
         hash: String::new(),
+        templates: Vec::new(),
         stable_replicas,
         originals,
         spec,
     };
     plan.canary_version = check::version_of(&plan.new_template(), &plan.container);
+    plan.templates = plan.known_templates();
     plan.objects = objects(&plan);
     plan.diff =
         diff::lines(&plan.originals.deployment["spec"]["template"], &plan.new_template(), &plan.container);

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kubsets_kube::{Access, Hint, with_causes};
-use kubsets_load::{Generator, LoadSpec, Running, Schedule, Target};
+use kubsets_lab::{HIDDEN, Secrets};
+use kubsets_load::{Generator, LoadSpec, Running, Schedule, Target, shown};
 use kubsets_undo::canonical::hash;
 use kubsets_undo::object::read;
 use kubsets_undo::{Keeper, Recorder, StateDir};
@@ -34,10 +35,11 @@ pub async fn run(
     cancel: &CancellationToken,
 ) -> Outcome {
     let access = access.clone().with_namespace(&plan.namespace);
-    if let Err(error) = state.write(&plan.run, PLAN_FILE, plan) {
+    let record = &state.hiding(&plan.secrets());
+    if let Err(error) = record.write(&plan.run, PLAN_FILE, &plan.without_secrets()) {
         return outcome(plan, failed(error.into()), 0.0);
     }
-    let (recorder, sender) = Recorder::start(state, &plan.run, EVENTS_FILE, listener);
+    let (recorder, sender) = Recorder::start(record, &plan.run, EVENTS_FILE, listener);
     let events = Events::new(sender);
     events.emit(RunEvent::Started {
         run: plan.run.to_string(),
@@ -45,16 +47,16 @@ pub async fn run(
         deployment: plan.spec.deployment.clone(),
         namespace: plan.namespace.clone(),
         plan_hash: plan.hash.clone(),
-        url: format!("{}{}", plan.endpoint.url, plan.spec.load.path),
+        url: shown(&format!("{}{}", plan.endpoint.url, plan.spec.load.path)),
         rate: plan.spec.load.rate,
         steps: plan.steps.iter().map(|step| step.percent.value()).collect(),
     });
-    let ended = match Box::pin(execute(&access, plan, state, &events, cancel)).await {
+    let ended = match Box::pin(execute(&access, plan, (state, record), &events, cancel)).await {
         Ok(ended) => ended,
         Err(error) => failed(error),
     };
-    let outcome = outcome(plan, ended, events.seconds());
-    if let Err(error) = state.write(&plan.run, RUN_FILE, &outcome) {
+    let outcome = told(outcome(plan, ended, events.seconds()), record.secrets());
+    if let Err(error) = record.write(&plan.run, RUN_FILE, &outcome) {
         events.emit(RunEvent::Warning { message: error.to_string() });
     }
     events.emit(RunEvent::Finished(Box::new(outcome.clone())));
@@ -63,11 +65,11 @@ pub async fn run(
     outcome
 }
 
-/// Everything between taking the Lease and giving it back.
+/// Everything between taking the Lease and giving it back. The journal goes to `state`, reports to `record`.
 async fn execute(
     access: &Access,
     plan: &Plan,
-    state: &StateDir,
+    (state, record): (&StateDir, &StateDir),
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<Ended, StageError> {
@@ -94,7 +96,7 @@ async fn execute(
         cancel.cancel();
     }
     ended.stop = ended.stop.when_asked(wish, cancel.is_cancelled());
-    keep_report(load, plan, state, events).await;
+    keep_report(load, plan, record, events).await;
     if ended.undo.is_ok() {
         keeper.close().await?;
     }
@@ -137,13 +139,13 @@ fn load_spec(plan: &Plan) -> LoadSpec {
     spec
 }
 
-async fn keep_report(load: Running, plan: &Plan, state: &StateDir, events: &Events) {
+async fn keep_report(load: Running, plan: &Plan, record: &StateDir, events: &Events) {
     match load.stop().await {
         Ok(report) => {
             for reason in &report.validity.reasons {
                 events.emit(RunEvent::Warning { message: format!("load generator: {reason}") });
             }
-            if let Err(error) = state.write(&plan.run, LOAD_FILE, &report) {
+            if let Err(error) = record.write(&plan.run, LOAD_FILE, &report) {
                 events.emit(RunEvent::Warning { message: error.to_string() });
             }
         }
@@ -170,6 +172,25 @@ fn failed(error: StageError) -> Ended {
         seconds_to_verdict: None,
         seconds_in_step: None,
     }
+}
+
+/// An outcome without secrets.
+fn told(outcome: Outcome, secrets: &Secrets) -> Outcome {
+    if secrets.is_empty() {
+        return outcome;
+    }
+    // Where a secret stood in the place of a word with a meaning, the words are left out.
+    secrets.removed_from(&outcome).unwrap_or_else(|| Outcome {
+        reason: HIDDEN.into(),
+        hint: None,
+        stable_version: None,
+        canary_version: None,
+        evidence: None,
+        steps: Vec::new(),
+        switches: Vec::new(),
+        undo: None,
+        ..outcome
+    })
 }
 
 /// The outcome of what happened.
@@ -266,6 +287,29 @@ mod tests {
         assert!(outcome.reason.contains("does not carry the label"), "{}", outcome.reason);
     }
 
+    #[tokio::test]
+    async fn no_file_of_a_run_holds_a_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let api = FakeApi::default();
+        api.put("namespaces", json!({"metadata": {"name": "shop"}}));
+        let mut spec = CanarySpec::new("demo-app");
+        spec.env.insert("API_TOKEN".into(), "t0ken-of-mine".into());
+        spec.load.path = "/api/info?key=p4th-t0ken".into();
+        let plan = plan_for(spec).unwrap();
+        let (listener, mut events) = unbounded_channel();
+        let (state, cancel) = (StateDir::at(folder.path()), CancellationToken::new());
+        run(&api.access(), &plan, &state, listener, &cancel).await;
+        let mut texts: Vec<String> = std::fs::read_dir(state.run(&plan.run))
+            .unwrap()
+            .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
+            .collect();
+        assert_eq!(texts.len(), 3, "plan, events, outcome");
+        texts.extend(std::iter::from_fn(|| events.try_recv().ok()).map(|one| format!("{one:?}")));
+        for text in texts {
+            assert!(!text.contains("t0ken"), "{text}");
+        }
+    }
+
     #[test]
     fn marks_tell_sides_and_are_no_versions() {
         let plain = plan();
@@ -292,7 +336,7 @@ mod tests {
         let mut plan = plan();
         plan.judge.alpha = 7.0;
         let cancel = CancellationToken::new();
-        let refused = execute(&api.access(), &plan, &state, &Events::silent(), &cancel).await;
+        let refused = execute(&api.access(), &plan, (&state, &state), &Events::silent(), &cancel).await;
         assert!(matches!(refused, Err(StageError::Judge(_))), "{refused:?}");
         assert!(api.requests().is_empty(), "{:?}", api.requests());
     }

@@ -57,7 +57,7 @@ pub struct ClusterStage<'a> {
     gateway: Result<String, String>,
     run: RunId,
     plan: &'a Plan,
-    state: &'a StateDir,
+    state: StateDir,
     events: LabEvents,
     cancel: CancellationToken,
     http: http::Client,
@@ -106,8 +106,9 @@ impl<'a> ClusterStage<'a> {
             access: world.access,
             gateway: world.gateway,
             run: world.run,
+            // The undo goes there too, and to the journal in the cluster.
+            state: world.state.hiding(&world.plan.secrets()),
             plan: world.plan,
-            state: world.state,
             cancel: world.cancel,
             events,
             http: http::Client::new(),
@@ -203,7 +204,7 @@ impl Stage for ClusterStage<'_> {
         let claim = Claim::lab(self.run.clone(), &self.plan.lab, &self.namespace);
         let progress = Arc::new(Teller(self.events.clone()));
         let keeper =
-            Keeper::begin(&self.access, self.state, claim, progress).await.map_err(|e| refused(&e))?;
+            Keeper::begin(&self.access, &self.state, claim, progress).await.map_err(|e| refused(&e))?;
         let lock = keeper.lock_state();
         let mut place = self.keeper.lock().await;
         let keeper = place.insert(keeper);

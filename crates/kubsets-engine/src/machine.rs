@@ -233,7 +233,7 @@ impl<'a, S: Stage> Machine<'a, S> {
         for probe in &self.plan.steady_state {
             let place = format!("steady state, {}", probe.name);
             let result = self
-                .perform(probe)
+                .perform(probe, true)
                 .await
                 .map_err(|stop| Stop { reason: format!("{place}: {}", stop.reason), ..stop })?;
             let checked = self.that(probe, &result).map_err(|error| Stop::of(&error, &place))?;
@@ -255,8 +255,10 @@ impl<'a, S: Stage> Machine<'a, S> {
 
     async fn step(&mut self, step: &PlannedStep) -> Result<(), Stop> {
         if let Some(presenter) = self.presenter {
-            let question = step.question.as_deref().unwrap_or_default();
-            let asked = presenter.ask(step.index + 1, &step.name, question);
+            let told = self.plan.untold();
+            let question = told.hidden_in(step.question.as_deref().unwrap_or_default());
+            let name = told.hidden_in(&step.name);
+            let asked = presenter.ask(step.index + 1, &name, &question);
             tokio::select! {
                 () = asked => {}
                 () = self.cancel.cancelled() => return Err(aborted()),
@@ -272,7 +274,8 @@ impl<'a, S: Stage> Machine<'a, S> {
             question: step.question.clone(),
             timeout_seconds: step.timeout.0.as_secs_f64(),
         });
-        let (result, done) = match self.perform(step).await {
+        let asked = step.bind.is_some() || step.that.is_some();
+        let (result, done) = match self.perform(step, asked).await {
             Ok(result) => {
                 let done = self.judged(step, &result);
                 (result, done)
@@ -330,8 +333,9 @@ impl<'a, S: Stage> Machine<'a, S> {
         }
     }
 
-    /// Does a step or a probe within its time, unless the user or another terminal ends the run.
-    async fn perform(&mut self, step: &PlannedStep) -> Result<Value, Stop> {
+    /// Does a step or a probe within its time, unless the user or another terminal ends the run. `asked` says that
+    /// its result is a part of the answer.
+    async fn perform(&mut self, step: &PlannedStep, asked: bool) -> Result<Value, Stop> {
         if let Operation::Assert(assert) = &step.operation {
             return self.assert(&step.name, &assert.that);
         }
@@ -361,7 +365,7 @@ impl<'a, S: Stage> Machine<'a, S> {
             () = self.cancel.cancelled() => Err(aborted()),
             why = lost(lock) => Err(why),
             done = tokio::time::timeout(limit, stage.perform(step, &self.bindings)) => match done {
-                Ok(result) => result.map_err(|error| Stop::of(&error, "")),
+                Ok(result) => result.map_err(|error| Stop::of(&in_vain(error, step, asked), "")),
                 Err(_) => Err(Stop::of(&no_end(step, &self.events), "")),
             },
         }
@@ -404,6 +408,16 @@ impl<'a, S: Stage> Machine<'a, S> {
                 None
             }
         }
+    }
+}
+
+/// What a wait in vain says: the answer of one that is asked for, else that a preparation took too long. A load that
+/// does not end is no answer.
+fn in_vain(error: StepError, step: &PlannedStep, asked: bool) -> StepError {
+    match (error, &step.operation) {
+        (error, Operation::Wait(Condition::Finished(_))) => error,
+        (StepError::Timeout(why), Operation::Wait(_)) if asked => StepError::Failed(why),
+        (error, _) => error,
     }
 }
 

@@ -1,9 +1,38 @@
-//! What must not get into a record: values of headers that authenticate.
+//! What must not get into a record by its place: values of headers that authenticate, and of queries. Values that are
+//! secret wherever they stand are kept out by the state folder.
 
-use kubsets_lab::plan::{HIDDEN, SENSITIVE};
+use kubsets_lab::HIDDEN;
+use kubsets_lab::plan::Plan;
+use kubsets_lab::secret::SENSITIVE;
+use kubsets_load::shown;
 use serde_json::Value;
 
-/// A plan or a result without the values of sensitive headers, wherever headers are in it.
+/// A plan as it goes on record.
+pub(crate) fn recorded(plan: &Plan) -> Value {
+    let mut value = redacted(serde_json::to_value(plan.without_secrets()).unwrap_or_default());
+    for steps in ["steadyState", "steps"] {
+        hide_queries(&mut value[steps]);
+    }
+    value
+}
+
+/// Takes the values of queries out of the addresses and paths of requests.
+fn hide_queries(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, inner) in fields.iter_mut() {
+                match inner {
+                    Value::String(text) if matches!(name.as_str(), "path" | "url") => *text = shown(text),
+                    _ => hide_queries(inner),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(hide_queries),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// A result without the values of sensitive headers, wherever headers are in it.
 pub(crate) fn redacted(mut value: Value) -> Value {
     redact(&mut value);
     value

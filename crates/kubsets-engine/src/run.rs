@@ -1,6 +1,7 @@
 //! A run from a plan to its outcome.
 
 use kubsets_lab::plan::Plan;
+use kubsets_lab::{HIDDEN, Secrets, Values};
 use kubsets_undo::{Recorder, RunId, StateDir};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
@@ -10,7 +11,7 @@ use crate::machine::{Ended, Machine, Stop};
 use crate::outcome::{Outcome, UndoReport, Verdict, exit};
 use crate::presenter::Presenter;
 use crate::record::{EVENTS_FILE, OUTCOME_FILE, PLAN_FILE};
-use crate::redact::redacted;
+use crate::redact::recorded;
 use crate::stage::Stage;
 
 /// What a run needs beside its plan.
@@ -40,12 +41,13 @@ pub async fn run<S: Stage>(plan: &Plan, setting: Setting<'_>, stage: impl FnOnce
         namespace: setting.namespace.clone(),
         repeat_command: setting.repeat_command,
     };
-    let recorded = redacted(serde_json::to_value(plan.without_secrets()).unwrap_or_default());
-    if let Err(error) = setting.state.write(&setting.run, PLAN_FILE, &recorded) {
+    // Whatever is told of the run comes by here: files, events and the outcome.
+    let state = setting.state.hiding(&plan.untold());
+    if let Err(error) = state.write(&setting.run, PLAN_FILE, &recorded(plan)) {
         let reason = format!("the run cannot be recorded: {error}");
         return outcome(plan, named, not_begun(reason), 0.0);
     }
-    let (recorder, sender) = Recorder::start(setting.state, &setting.run, EVENTS_FILE, setting.listener);
+    let (recorder, sender) = Recorder::start(&state, &setting.run, EVENTS_FILE, setting.listener);
     let events = LabEvents::new(sender);
     events.emit(LabEvent::Started {
         run: setting.run.to_string(),
@@ -60,14 +62,32 @@ pub async fn run<S: Stage>(plan: &Plan, setting: Setting<'_>, stage: impl FnOnce
     let machine = Machine::new(plan, &stage, &events, setting.cancel, setting.presenter);
     let ended = Box::pin(machine.run()).await;
     drop(stage);
-    let outcome = outcome(plan, named, ended, began.elapsed().as_secs_f64());
-    if let Err(error) = setting.state.write(&setting.run, OUTCOME_FILE, &outcome) {
+    let outcome = told(outcome(plan, named, ended, began.elapsed().as_secs_f64()), state.secrets());
+    if let Err(error) = state.write(&setting.run, OUTCOME_FILE, &outcome) {
         events.emit(LabEvent::Warning { message: error.to_string() });
     }
     events.emit(LabEvent::Finished(Box::new(outcome.clone())));
     drop(events);
     recorder.finish().await;
     outcome
+}
+
+/// An outcome without secrets: where one stood in the place of a word with a meaning, verdict and way back alone.
+fn told(outcome: Outcome, secrets: &Secrets) -> Outcome {
+    if secrets.is_empty() {
+        return outcome;
+    }
+    secrets.removed_from(&outcome).unwrap_or_else(|| Outcome {
+        question: HIDDEN.into(),
+        params: Values::new(),
+        reason: HIDDEN.into(),
+        steps: Vec::new(),
+        steady_state: Vec::new(),
+        expectations: Vec::new(),
+        results: serde_json::Map::new(),
+        undo: None,
+        ..outcome
+    })
 }
 
 /// A run that ended before its machine began.

@@ -15,7 +15,7 @@
 //!
 //! [`plan`] tells before the start how many requests and seconds the verdicts need, [`simulate`] tries a setup
 //! thousands of times without a cluster, [`compare`] holds the rules of other tools, [`share`] measures the
-//! split, [`slo`] computes burn rates.
+//! split, [`slo`] computes burn rates, [`interval`] compares two runs that are over.
 //!
 //! References: Turner, Ly, Grünwald, arXiv 2106.02693 (2x2 e-variables); Turner, Grünwald, arXiv 2203.09785;
 //! Lindon, Sanden, Shirikian, arXiv 2205.14762 (canaries at Netflix).
@@ -23,6 +23,7 @@
 pub mod compare;
 mod config;
 mod eprocess;
+pub mod interval;
 mod judge;
 mod latency;
 pub mod plan;
@@ -33,6 +34,7 @@ mod tick;
 
 pub use config::{Burn, ConfigError, JudgeConfig};
 pub use eprocess::{LimitTest, TwoByTwo, block_log_e};
+pub use interval::Interval;
 pub use judge::{Decision, Evidence, IndicatorEvidence, Judge, Rule, Verdict};
 pub use latency::{LatencyError, Thresholds};
 pub use plan::plan;

@@ -15,6 +15,7 @@ mod parse;
 pub mod plan;
 pub mod scaffold;
 pub mod schema;
+pub mod secret;
 mod source;
 mod spelling;
 mod template;
@@ -31,5 +32,6 @@ pub use model::{
 pub use operation::{Condition, Operation};
 pub use parse::{LARGEST_FILE, parse};
 pub use plan::{BlastRadius, Change, Plan, PlannedStep, Verb};
+pub use secret::{HIDDEN, Secrets};
 pub use source::{LAB_FILE, LabSource};
 pub use template::{Resolved, Values};

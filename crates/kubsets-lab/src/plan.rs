@@ -1,6 +1,6 @@
 //! What a lab will do, in full: the engine runs exactly this.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,7 +20,6 @@ mod secret;
 
 pub use canonical::hash;
 pub use change::{BlastRadius, Change, Verb};
-pub use secret::{HIDDEN, SENSITIVE};
 
 /// A step with everything that it needs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,6 +78,9 @@ pub struct Plan {
     pub given: Values,
     /// The same values as expressions find them: percentages and seconds as numbers.
     pub bound: Value,
+    /// Those of them that the lab declares secret.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub secret: BTreeSet<String>,
     /// What the cluster must have.
     pub requires: Vec<Requirement>,
     /// What must hold before the first step and after the undo.
@@ -118,6 +120,7 @@ impl Plan {
             params: document.resolved.values(),
             given: values.clone(),
             bound: document.resolved.bound(),
+            secret: document.resolved.secret(),
             requires: spec.requires.clone(),
             expect: spec.expect.clone(),
             on_failure: spec.on_failure.clone(),
@@ -146,6 +149,7 @@ impl Plan {
             params: Values::new(),
             given: Values::new(),
             bound: Value::Object(serde_json::Map::new()),
+            secret: BTreeSet::new(),
             requires: Vec::new(),
             steady_state: Vec::new(),
             expect: vec![promoted],
@@ -199,7 +203,7 @@ impl Plan {
     /// The command that repeats a run of this plan, with the values that were given and are not secret.
     pub fn repeat_command(&self) -> String {
         let start = format!("kubectl kubsets lab run {}", self.lab);
-        let secrets = self.secrets();
+        let secrets = self.secret_names();
         self.given.iter().fold(start, |command, (name, value)| {
             let shown = if secrets.contains(name.as_str()) { "VALUE" } else { value };
             format!("{command} --set {name}={shown}")

@@ -3,7 +3,7 @@
 //! A value is text for a scalar and nothing else: after the replacement the file must have the same
 //! fields as before. `$${name}` stands for `${name}` itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde_json::Value;
@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::error::{LabError, Place};
 use crate::model::{Param, ParamKind};
 use crate::outline::Outline;
+use crate::secret::{SHORTEST, can_be_hidden};
 use crate::spelling;
 use crate::units::{Percent, Span};
 
@@ -23,6 +24,9 @@ impl Param {
     /// # Errors
     /// What is wrong with it and what is accepted, in words.
     pub fn check(&self, value: &str) -> Result<(), String> {
+        if self.secret {
+            return self.check_secret(value);
+        }
         match self.kind {
             ParamKind::Number => match value.parse::<f64>() {
                 Ok(number)
@@ -34,15 +38,27 @@ impl Param {
             },
             ParamKind::Percent => value.parse::<Percent>().map(|_| ()).map_err(|error| error.to_string()),
             ParamKind::Duration => value.parse::<Span>().map(|_| ()).map_err(|error| error.to_string()),
+            ParamKind::Text if is_plain(value) => Ok(()),
             ParamKind::Text => {
-                let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:@+=".contains(c);
-                if !value.is_empty() && value.chars().all(plain) {
-                    Ok(())
-                } else {
-                    Err(format!("{value:?} has other characters than letters, digits and ._-/:@+="))
-                }
+                Err(format!("{value:?} has other characters than letters, digits and ._-/:@+="))
             }
         }
+    }
+
+    /// The value is not told: it may be the right one but for a letter.
+    fn check_secret(&self, value: &str) -> Result<(), String> {
+        if self.kind != ParamKind::Text {
+            return Err("a secret is of type text".to_owned());
+        }
+        if !is_plain(value) {
+            return Err("a secret has letters, digits and ._-/:@+= only".to_owned());
+        }
+        if !can_be_hidden(value) {
+            return Err(format!(
+                "a secret has at least {SHORTEST} characters and is no number, or it could not be told from other text"
+            ));
+        }
+        Ok(())
     }
 
     /// A checked value as expressions see it: a number, the number of percent or of seconds, or text.
@@ -57,6 +73,11 @@ impl Param {
             ParamKind::Text => Value::from(value),
         }
     }
+}
+
+/// Whether a text has only characters that cannot become structure.
+fn is_plain(value: &str) -> bool {
+    !value.is_empty() && value.chars().all(|c| c.is_ascii_alphanumeric() || "._-/:@+=".contains(c))
 }
 
 /// The parameters of a lab with a checked value for each.
@@ -91,6 +112,12 @@ impl Resolved {
     /// What expressions find as `params`: numbers, percentages and seconds as numbers, the rest as text.
     pub fn bound(&self) -> Value {
         self.params.iter().map(|(name, (param, value))| (name.clone(), param.bound(value))).collect()
+    }
+
+    /// Names of the parameters that are declared secret.
+    pub fn secret(&self) -> BTreeSet<String> {
+        let secret = self.params.iter().filter(|(_, (param, _))| param.secret);
+        secret.map(|(name, _)| name.clone()).collect()
     }
 
     /// Puts the values in the place of every `${name}`. A quoted number becomes a number.
@@ -203,7 +230,7 @@ mod tests {
     use super::*;
 
     fn param(kind: ParamKind, default: &str) -> Param {
-        Param { kind, default: default.into(), about: String::new() }
+        Param { kind, default: default.into(), about: String::new(), secret: false }
     }
 
     fn resolved(list: &[(&str, ParamKind, &str)]) -> Resolved {
@@ -223,6 +250,22 @@ mod tests {
         assert!(param(ParamKind::Percent, "5%").check("500%").is_err());
         assert!(param(ParamKind::Duration, "5s").check("5 s").is_err());
         assert!(param(ParamKind::Number, "1").check("inf").is_err());
+    }
+
+    #[test]
+    fn a_secret_is_a_text_that_can_be_hidden_and_no_refusal_tells_it() {
+        let secret = Param { secret: true, ..param(ParamKind::Text, "change-me") };
+        assert_eq!(secret.check("s3cret-of-mine"), Ok(()));
+        for (value, why) in [
+            ("abc1234", "at least 8 characters"),
+            ("12345678", "is no number"),
+            ("s3cret of mine", "letters, digits"),
+        ] {
+            let reason = secret.check(value).unwrap_err();
+            assert!(reason.contains(why) && !reason.contains(value), "{reason}");
+        }
+        let number = Param { kind: ParamKind::Number, ..secret };
+        assert_eq!(number.check("123456789").unwrap_err(), "a secret is of type text");
     }
 
     #[test]

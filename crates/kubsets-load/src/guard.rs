@@ -7,13 +7,15 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use http::Uri;
 
+use crate::shown::shown;
+
 /// A target that must not be loaded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GuardError {
     /// The text is no absolute `http://` or `https://` address.
     #[error("`{target}` is no address of the form http[s]://host[:port]/path")]
     Address {
-        /// What was given.
+        /// What was given, without user, password and values of a query.
         target: String,
     },
     /// The host is outside of what is allowed by default and not named.
@@ -58,7 +60,7 @@ pub fn guard(target: &str, allow: &[String]) -> Result<Address, GuardError> {
 }
 
 fn split(target: &str) -> Result<Address, GuardError> {
-    let bad = || GuardError::Address { target: target.to_owned() };
+    let bad = || GuardError::Address { target: shown(target) };
     // Placeholders of a template are no legal URI; they stand in the path only, which is cut off here.
     let (scheme, rest) = target.split_once("://").ok_or_else(bad)?;
     let tls = match scheme.to_ascii_lowercase().as_str() {
@@ -155,6 +157,8 @@ mod tests {
         {
             assert!(matches!(guard(target, &[]), Err(GuardError::Address { .. })), "{target}");
         }
+        let refused = guard("http://u:s3cret@127.0.0.1/", &[]).unwrap_err().to_string();
+        assert!(refused.contains("http://VALUE@127.0.0.1/") && !refused.contains("s3cret"), "{refused}");
         assert!(matches!(guard("https://example.org/", &[]), Err(GuardError::Host { .. })));
     }
 

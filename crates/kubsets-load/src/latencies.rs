@@ -49,7 +49,11 @@ impl Latencies {
 
     /// The value that the share `q` (0 to 1) of all values does not exceed; `None` without values.
     pub fn quantile(&self, q: f64) -> Option<Duration> {
-        let rank = ((q.clamp(0.0, 1.0) * self.count() as f64).ceil() as u64).max(1);
+        self.at_rank(((q.clamp(0.0, 1.0) * self.count() as f64).ceil() as u64).max(1))
+    }
+
+    /// The latency with this rank, counted from 1; `None` where there are fewer.
+    pub fn at_rank(&self, rank: u64) -> Option<Duration> {
         let mut seen = 0;
         self.buckets.iter().find_map(|(upper, count)| {
             seen += count;

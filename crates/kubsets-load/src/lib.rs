@@ -22,6 +22,7 @@ mod guard;
 mod latencies;
 mod outcome;
 mod report;
+mod shown;
 mod spec;
 mod spread;
 mod tally;
@@ -45,6 +46,7 @@ pub use report::{
     API_VERSION, Accounting, HdrLog, Histograms, LoadReport, Pacing, Parcel, ParcelError, Percentiles, Row,
     Second, Series, Table, Validity, seconds_csv,
 };
+pub use shown::shown;
 pub use spec::{Limits, LoadSpec, Protocol, SpecError};
 pub use spread::Spread;
 pub use target::{Target, TargetError};

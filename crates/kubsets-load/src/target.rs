@@ -5,13 +5,14 @@ use http::{HeaderName, HeaderValue, Method};
 use serde::{Deserialize, Serialize};
 
 use crate::guard::{Address, GuardError, guard};
+use crate::shown::shown;
 use crate::template::{Template, TemplateError};
 
 /// One kind of request. Path, header values and body may hold the placeholders `{{seq}}` and `{{uuid}}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Target {
-    /// Name in reports; the method and address if empty.
+    /// Name in reports; the method and address, without values of its query, if empty.
     #[serde(default)]
     pub name: String,
     /// `http://host[:port]/path`, or `https` for TLS.
@@ -88,9 +89,14 @@ impl Target {
         }
     }
 
-    /// The name in reports.
+    /// The name in reports; without one the [request](Self::request).
     pub fn label(&self) -> String {
-        if self.name.is_empty() { format!("{} {}", self.method, self.url) } else { self.name.clone() }
+        if self.name.is_empty() { self.request() } else { self.name.clone() }
+    }
+
+    /// Method and address [as they are told](shown).
+    pub fn request(&self) -> String {
+        format!("{} {}", self.method, shown(&self.url))
     }
 
     /// Checks everything and splits it for the engine.
@@ -105,7 +111,7 @@ impl Target {
         if let Some(fixed) = path.fixed()
             && fixed.parse::<http::uri::PathAndQuery>().is_err()
         {
-            return Err(TargetError::Path(fixed.to_owned()));
+            return Err(TargetError::Path(shown(fixed)));
         }
         let mut headers = Vec::new();
         for (name, value) in &self.headers {
@@ -193,6 +199,13 @@ mod tests {
     }
 
     #[test]
+    fn a_name_tells_no_value_of_the_address() {
+        let target = Target::get("http://u:p@127.0.0.1/x?token=s3cret&n={{seq}}");
+        assert_eq!(target.label(), "GET http://VALUE@127.0.0.1/x?token=VALUE&n=VALUE");
+        assert_eq!(Target { name: "x".into(), ..target }.label(), "x");
+    }
+
+    #[test]
     fn faults_are_found_before_the_start() {
         let with = |change: fn(&mut Target)| {
             let mut target = Target::get("http://127.0.0.1/x");
@@ -215,6 +228,10 @@ mod tests {
             "header `content-length` is set by the load generator itself"
         );
         assert_eq!(with(|t| t.url = "http://127.0.0.1/a b".into()), "path `/a b` cannot be sent");
+        assert_eq!(
+            with(|t| t.url = "http://127.0.0.1/a b?t=s3cret".into()),
+            "path `/a b?t=VALUE` cannot be sent"
+        );
         assert_eq!(with(|t| t.url = "http://example.org/".into()), "target refused");
     }
 }

@@ -1,13 +1,16 @@
 //! Two runs side by side.
 
+use kubsets_judge::Interval;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::story::{API_VERSION, Better, Chart, Measure, Story, Unit};
+use crate::story::{API_VERSION, Better, Chart, Measure, Range, Story, Unit};
 
-/// Share by which a number has to differ to be called better or worse. A convention, not a test: two runs of the
-/// same version on a busy machine differ by as much.
-pub const NOTICEABLE: f64 = 0.1;
+/// What a reader has to know of the intervals.
+pub(crate) const INTERVALS: &str = "Beside a value its 95 % interval, beside a difference that of the difference: it is \
+called better or worse only where zero is outside. The intervals know the chance in which requests were sent, not what \
+else differed between two times on two machines, and requests that wait for each other say less than they count. \
+Without an interval there is one measurement each.";
 
 /// What the second run did to a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -17,12 +20,12 @@ pub enum Change {
     Better,
     /// It is the worse one.
     Worse,
-    /// It differs, and neither is better.
+    /// It differs, and neither is better, or one measurement of each says nothing of chance.
     Different,
     /// It is the same.
     Same,
-    /// It differs by less than [`NOTICEABLE`], which no one should make much of.
-    Near,
+    /// It differs by no more than chance explains: the interval of the difference has zero in it.
+    Unclear,
     /// One run does not have it.
     Unknown,
 }
@@ -41,6 +44,15 @@ pub struct Row {
     pub a: Option<f64>,
     /// Value of the second run.
     pub b: Option<f64>,
+    /// 95 % interval of the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range_a: Option<Range>,
+    /// 95 % interval of the second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range_b: Option<Range>,
+    /// 95 % interval of the second less the first; absent where one of them has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range_difference: Option<Range>,
     /// What the second run did to it.
     pub change: Change,
 }
@@ -102,20 +114,52 @@ impl Comparison {
     }
 }
 
+impl Row {
+    /// Both values and their difference as they are shown: each with its interval, where it has one.
+    pub(crate) fn texts(&self) -> [(String, String); 3] {
+        let text = |value: Option<f64>| value.map_or("-".to_owned(), |value| self.unit.text(value));
+        let range = |range: Option<Range>| range.map(|range| range.text(self.unit)).unwrap_or_default();
+        let difference = self.a.zip(self.b).map(|(a, b)| b - a).filter(|_| self.change != Change::Same);
+        let sign = if difference.is_some_and(|difference| difference > 0.0) { "+" } else { "" };
+        let less = difference.map(|difference| format!("{sign}{}", self.unit.text(difference)));
+        [
+            (text(self.a), range(self.range_a)),
+            (text(self.b), range(self.range_b)),
+            (less.unwrap_or_default(), range(self.range_difference.filter(|_| difference.is_some()))),
+        ]
+    }
+}
+
 fn row(measure: &Measure, a: Option<&Measure>, b: Option<&Measure>) -> Row {
+    let interval = |side: Option<&Measure>| side.and_then(Measure::interval);
+    let difference = interval(a).zip(interval(b)).map(|(a, b)| a.to(&b));
     let value = |side: Option<&Measure>| side.and_then(|side| side.value);
-    let (a, b) = (value(a), value(b));
-    let change = match (a, b) {
-        (Some(a), Some(b)) if (a - b).abs() <= f64::EPSILON * a.abs().max(b.abs()) => Change::Same,
-        (Some(a), Some(b)) => match (measure.better, b < a) {
-            (Better::Neither, _) => Change::Different,
-            _ if (a - b).abs() < NOTICEABLE * a.abs().max(b.abs()) => Change::Near,
-            (Better::Lower, true) | (Better::Higher, false) => Change::Better,
-            (Better::Lower, false) | (Better::Higher, true) => Change::Worse,
-        },
-        _ => Change::Unknown,
-    };
-    Row { group: measure.group.clone(), name: measure.name.clone(), unit: measure.unit, a, b, change }
+    let range = |side: Option<&Measure>| side.and_then(|side| side.range);
+    Row {
+        group: measure.group.clone(),
+        name: measure.name.clone(),
+        unit: measure.unit,
+        change: change(measure.better, value(a), value(b), difference),
+        a: value(a),
+        b: value(b),
+        range_a: range(a),
+        range_b: range(b),
+        range_difference: difference.as_ref().map(Range::of),
+    }
+}
+
+fn change(better: Better, a: Option<f64>, b: Option<f64>, difference: Option<Interval>) -> Change {
+    let Some((a, b)) = a.zip(b) else { return Change::Unknown };
+    if (a - b).abs() <= f64::EPSILON * a.abs().max(b.abs()) {
+        return Change::Same;
+    }
+    match (better, difference) {
+        (Better::Neither, _) | (_, None) => Change::Different,
+        (_, Some(difference)) if !difference.excludes_zero() => Change::Unclear,
+        (Better::Lower, _) if b < a => Change::Better,
+        (Better::Higher, _) if b > a => Change::Better,
+        _ => Change::Worse,
+    }
 }
 
 #[cfg(test)]
@@ -127,6 +171,7 @@ mod tests {
     fn numbers_meet_by_group_and_name() {
         let (a, mut b) = (story(), story());
         b.measures[0].value = b.measures[0].value.map(|value| value * 2.0);
+        b.measures[0].range = Some(Range { low: Some(23.0), high: Some(25.0) });
         b.measures.remove(1);
         b.measures.push(Measure { name: "new".into(), ..b.measures[0].clone() });
         let comparison = Comparison::new(a.clone(), b);
@@ -136,6 +181,42 @@ mod tests {
         assert_eq!((missing.b, missing.change), (None, Change::Unknown));
         // The new one stands with its group.
         assert_eq!(comparison.rows[1].group, comparison.rows[0].group);
+    }
+
+    #[test]
+    fn a_change_is_one_only_where_the_interval_of_the_difference_has_no_zero() {
+        use Better::{Higher, Lower, Neither};
+        let interval = |value, half| Some(Interval { value, low: value - half, high: value + half });
+        let compare = |better, a: Option<Interval>, b: Option<Interval>| {
+            let of = |interval: Option<Interval>| {
+                Measure { better, range: None, ..story().measures[0].clone() }.estimated(interval)
+            };
+            row(&of(a), Some(&of(a)), Some(&of(b))).change
+        };
+        // A hundredth can be a change, and a half can be chance.
+        assert_eq!(compare(Lower, interval(100.0, 0.3), interval(101.0, 0.3)), Change::Worse);
+        assert_eq!(compare(Higher, interval(100.0, 0.3), interval(101.0, 0.3)), Change::Better);
+        assert_eq!(compare(Lower, interval(100.0, 40.0), interval(150.0, 40.0)), Change::Unclear);
+        assert_eq!(compare(Lower, interval(0.0, 0.0), interval(1.0, 0.0)), Change::Worse);
+        assert_eq!(compare(Neither, interval(100.0, 0.3), interval(101.0, 0.3)), Change::Different);
+        assert_eq!(compare(Lower, interval(1.0, 0.0), interval(1.0, 0.3)), Change::Same);
+        assert_eq!(compare(Lower, None, interval(1.0, 0.3)), Change::Unknown);
+        let once = |value| Measure { value: Some(value), range: None, ..story().measures[0].clone() };
+        assert_eq!(row(&once(1.0), Some(&once(1.0)), Some(&once(9.0))).change, Change::Different);
+    }
+
+    #[test]
+    fn intervals_are_shown() {
+        let (a, mut b) = (story(), story());
+        b.measures[0].value = Some(24.0);
+        b.measures[0].range = Some(Range { low: Some(20.0), high: None });
+        let row = &Comparison::new(a, b).rows[0];
+        let unit = row.unit;
+        let [(_, first), (second, open), (less, difference)] = row.texts();
+        assert_eq!(first, format!("{} to {}", unit.text(11.0), unit.text(13.0)));
+        assert_eq!((second, open), (unit.text(24.0), format!("{} or more", unit.text(20.0))));
+        assert_eq!(less, format!("+{}", unit.text(12.0)));
+        assert!(difference.ends_with(" or more"), "{difference}");
     }
 
     #[test]

@@ -11,12 +11,12 @@ mod markdown;
 mod story;
 mod svg;
 
-pub use comparison::{Change, Comparison, NOTICEABLE, Row};
+pub use comparison::{Change, Comparison, Row};
 pub use document::{Document, schema};
 pub use html::{comparison as comparison_html, report as report_html};
 pub use markdown::{comparison as comparison_markdown, report as report_markdown};
 pub use story::{
     API_VERSION, Axis, Band, Better, Block, Cell, Chart, Command, Extent, HeatColumn, HeatMap, Interval,
-    Intervals, Lane, Limit, Line, Mark, Measure, Number, Role, Scale, Section, Shape, Span, Story, Table,
-    Timeline, Tone, Unit, Verdict,
+    Intervals, Lane, Limit, Line, Mark, Measure, Number, Range, Role, Scale, Section, Shape, Span, Story,
+    Table, Timeline, Tone, Unit, Verdict,
 };

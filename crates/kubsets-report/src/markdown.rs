@@ -5,7 +5,7 @@ mod spark;
 
 use std::fmt::{Display, Write as _};
 
-use crate::comparison::{Change, Comparison};
+use crate::comparison::{Change, Comparison, INTERVALS};
 use crate::story::{Block, Chart, HeatMap, Intervals, Section, Story, Table, Timeline, Unit};
 use escape::{code, inline};
 use spark::spark;
@@ -56,20 +56,21 @@ pub fn comparison(comparison: &Comparison) -> String {
     }
     line(&mut text, "## Numbers\n\n| | | A | B | B less A | |\n|---|---|--:|--:|--:|---|");
     for row in &comparison.rows {
-        let value = |value: Option<f64>| value.map_or("-".to_owned(), |value| row.unit.text(value));
-        let difference = row.a.zip(row.b).map(|(a, b)| b - a).filter(|_| row.change != Change::Same);
         let word = match row.change {
             Change::Better => "✔ better",
             Change::Worse => "✘ worse",
             Change::Same => "the same",
-            Change::Near => "about the same",
+            Change::Unclear => "may be chance",
             Change::Different | Change::Unknown => "",
         };
         let (group, name) = (inline(&row.group), inline(&row.name));
-        let (a, b, less) = (value(row.a), value(row.b), value(difference));
+        let [a, b, less] = row.texts().map(|(value, range)| match range.as_str() {
+            "" => value,
+            range => format!("{value} ({range})"),
+        });
         line(&mut text, format_args!("| {group} | {name} | {a} | {b} | {less} | {word} |"));
     }
-    line(&mut text, "\nOne run each: a difference may be chance.");
+    line(&mut text, format_args!("\n{INTERVALS}"));
     let charts = comparison.charts();
     if !charts.is_empty() {
         line(&mut text, "\n## Charts\n");

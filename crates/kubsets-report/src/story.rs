@@ -3,6 +3,7 @@
 mod chart;
 mod heat_map;
 mod interval;
+mod range;
 mod table;
 mod timeline;
 mod unit;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use chart::{Axis, Band, Chart, Extent, Limit, Line, Role, Scale, Shape};
 pub use heat_map::{HeatColumn, HeatMap};
 pub use interval::{Interval, Intervals};
+pub use range::Range;
 pub use table::{Cell, Table};
 pub use timeline::{Lane, Mark, Span, Timeline};
 pub use unit::Unit;
@@ -110,6 +112,30 @@ pub struct Measure {
     pub unit: Unit,
     /// Which value is the better one.
     pub better: Better,
+    /// How sure it is; absent where one measurement says nothing of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<Range>,
+}
+
+impl Measure {
+    /// The same with a value that has an interval; without both where there is none.
+    #[must_use]
+    pub fn estimated(self, interval: Option<kubsets_judge::Interval>) -> Self {
+        let interval = interval.filter(|interval| interval.value.is_finite());
+        Self { value: interval.map(|one| one.value), range: interval.map(|one| Range::of(&one)), ..self }
+    }
+
+    /// The same as a fact of the run, which is no estimate.
+    #[must_use]
+    pub fn exact(self) -> Self {
+        let interval = self.value.map(kubsets_judge::Interval::exact);
+        self.estimated(interval)
+    }
+
+    /// The value with its interval.
+    pub(crate) fn interval(&self) -> Option<kubsets_judge::Interval> {
+        Some(self.range?.around(self.value?))
+    }
 }
 
 /// A part of a section.

@@ -1,7 +1,7 @@
 //! An API server in memory for tests: it creates, patches, lists and deletes, keeps nothing of a dry run, refuses
 //! what a real one refuses, and remembers every request.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ struct Store {
     changes: usize,
     /// Changes after which every other one is refused.
     most_changes: Option<usize>,
+    /// Plurals of kinds that the server does not know.
+    unknown: BTreeSet<String>,
 }
 
 /// The server, with one namespace, `shop`. Clones share their objects.
@@ -86,6 +88,11 @@ impl FakeApi {
     /// Puts the Lease of a claim, last renewed at an RFC 3339 time.
     pub fn put_lease(&self, claim: &Claim, renewed: &str) {
         self.put("leases", Lease::of(claim, renewed).object().clone());
+    }
+
+    /// Forgets a kind, as a server on which its definition is not installed.
+    pub fn forget_kind(&self, plural: &str) {
+        self.store().unknown.insert(plural.to_owned());
     }
 
     /// Merge-patches an object, as somebody else would.
@@ -169,6 +176,9 @@ impl Store {
         let named = parts.get(after + 1).copied().or_else(|| body.pointer("/metadata/name")?.as_str());
         let key = format!("{plural}/{}", named.unwrap_or_default());
         self.requests.push(format!("{method} {key}"));
+        if self.unknown.contains(plural) {
+            return failure(404, "NotFound", "the server could not find the requested resource");
+        }
         if method == Method::GET {
             return match (named, self.objects.get(&key)) {
                 (None, _) => (200, self.items(&key)),

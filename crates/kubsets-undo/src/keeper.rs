@@ -195,7 +195,7 @@ impl Keeper {
         way.go(drain).await?;
         let comparisons = way.compare().await?;
         book.journal.phase = if reach == Reach::Promoted { Phase::Promoted } else { Phase::Undone };
-        self.state.write(&self.claim.run, JOURNAL_FILE, &book.journal)?;
+        self.state.write_as_is(&self.claim.run, JOURNAL_FILE, &book.journal)?;
         Ok(comparisons)
     }
 
@@ -247,7 +247,7 @@ impl Keeper {
         }
         book.journal = journal;
         // From here on the undo of something that may not happen is on record, which does no harm.
-        self.state.write(&self.claim.run, JOURNAL_FILE, &book.journal)?;
+        self.state.write_as_is(&self.claim.run, JOURNAL_FILE, &book.journal)?;
         if book.uid.is_some() {
             // Not an apply: a journal that somebody else has finished and removed must not come back.
             return match patch(&self.access, &self.claim.journal_ref(), &json!({"data": book.journal.data()}))
@@ -271,13 +271,20 @@ impl Keeper {
         if object.namespace.as_deref() != Some(self.claim.namespace.as_str()) {
             return Err(KeeperError::Outside(object.clone()));
         }
-        if object.kind == "Secret" && entry.holds_values() {
+        let of_kind = object.kind == "Secret" && entry.holds_values();
+        if of_kind || self.holds_secret(entry) {
             return Err(KeeperError::Secret(object.clone()));
         }
         if book.covered.as_ref().is_some_and(|covered| !covered.contains(&entry.target())) {
             return Err(KeeperError::Unplanned(object.clone()));
         }
         Ok(())
+    }
+
+    /// Whether an entry holds a value that the record may not have.
+    fn holds_secret(&self, entry: &Entry) -> bool {
+        let secrets = self.state.secrets();
+        !secrets.is_empty() && serde_json::to_string(entry).is_ok_and(|text| secrets.are_in(&text))
     }
 }
 

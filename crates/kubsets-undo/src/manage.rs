@@ -215,7 +215,7 @@ impl Orphan {
         if phase != Phase::Undone {
             close(access, &self.journal).await?;
             self.journal.phase = Phase::Undone;
-            state.write(&self.journal.claim.run, JOURNAL_FILE, &self.journal)?;
+            state.write_as_is(&self.journal.claim.run, JOURNAL_FILE, &self.journal)?;
         }
         let equal = comparisons.iter().all(|one| one.equal);
         let (run, seconds) = (self.journal.claim.run, self.since.elapsed().as_secs_f64());

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use kubsets_lab::Secrets;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
@@ -28,6 +29,7 @@ impl StateError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateDir {
     root: PathBuf,
+    secrets: Secrets,
 }
 
 impl StateDir {
@@ -39,12 +41,23 @@ impl StateDir {
             .or_else(|| variable("XDG_STATE_HOME").map(|home| home.join("kubsets")))
             .or_else(|| std::env::home_dir().map(|home| home.join(".local/state/kubsets")))
             .unwrap_or_else(|| std::env::temp_dir().join("kubsets"));
-        Self { root }
+        Self::at(root)
     }
 
     /// A folder of the caller's choice.
     pub fn at(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), secrets: Secrets::default() }
+    }
+
+    /// The same folder, into which these secrets do not get.
+    #[must_use]
+    pub fn hiding(&self, secrets: &Secrets) -> Self {
+        Self { root: self.root.clone(), secrets: self.secrets.and(secrets) }
+    }
+
+    /// What does not get into it.
+    pub fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// The folder of one run.
@@ -62,11 +75,29 @@ impl StateDir {
         runs
     }
 
-    /// Writes a file of a run; a reader sees the old or the new content, never half of it.
+    /// Writes a file of a run, without [secrets](Self::hiding); a reader sees the old or the new content, never half
+    /// of it.
     ///
     /// # Errors
     /// [`StateError`] when the folder cannot be written.
     pub fn write<T: Serialize>(&self, run: &RunId, file: &str, value: &T) -> Result<(), StateError> {
+        if self.secrets.is_empty() {
+            return self.write_as_is(run, file, value);
+        }
+        let path = self.run(run).join(file);
+        let mut value =
+            serde_json::to_value(value).map_err(|e| StateError::new("encode", &path, e.into()))?;
+        self.secrets.hide(&mut value);
+        self.write_as_is(run, file, &value)
+    }
+
+    /// Writes a file of a run to the letter: what an undo needs.
+    pub(crate) fn write_as_is<T: Serialize>(
+        &self,
+        run: &RunId,
+        file: &str,
+        value: &T,
+    ) -> Result<(), StateError> {
         let folder = self.run(run);
         private_folder(&folder).map_err(|source| StateError::new("create", &folder, source))?;
         let path = folder.join(file);
@@ -122,6 +153,21 @@ mod tests {
         assert_eq!(state.read::<i32>(&new, "missing.json").unwrap(), None);
         std::fs::write(state.run(&new).join("x.json"), "{").unwrap();
         assert!(state.read::<i32>(&new, "x.json").unwrap_err().to_string().starts_with("cannot read"));
+    }
+
+    #[test]
+    fn secrets_do_not_get_in_except_where_an_undo_needs_the_letter() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::at(folder.path());
+        let run: RunId = "261119-120000-aaaa".parse().unwrap();
+        let hiding = state.hiding(&Secrets::new(["s3cret-of-mine"])).hiding(&Secrets::new(["an0ther-one"]));
+        hiding.write(&run, "x.json", &["a s3cret-of-mine", "an0ther-one", "b"]).unwrap();
+        assert_eq!(
+            state.read::<Vec<String>>(&run, "x.json").unwrap().unwrap(),
+            ["a (hidden)", "(hidden)", "b"]
+        );
+        hiding.write_as_is(&run, "x.json", &"s3cret-of-mine").unwrap();
+        assert_eq!(state.read::<String>(&run, "x.json").unwrap().unwrap(), "s3cret-of-mine");
     }
 
     #[cfg(unix)]

@@ -1,5 +1,7 @@
 //! Command lines as a person types them.
 
+use kubsets_load::shown;
+
 use super::AS_PLUGIN;
 
 /// Short options with a value: what follows them in a word is that value, as in `-XHEAD`.
@@ -14,7 +16,8 @@ pub(crate) fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// The command line of this process, as the plugin is called, without the values of headers and bodies.
+/// The command line of this process, as the plugin is called, without the values of headers and bodies, and of what
+/// may be secret in addresses.
 pub(crate) fn typed() -> String {
     command(std::env::args().skip(1))
 }
@@ -30,12 +33,22 @@ fn command(words: impl Iterator<Item = String>) -> String {
                 option.to_owned()
             }
             (None, Some((secret, option, value))) => format!("{option}{}", secret.masked(value)),
-            (None, None) => word,
+            (None, None) => address(word),
         };
         line.push(' ');
         line.push_str(&quoted(&shown));
     }
     line
+}
+
+/// A word as it is told where it is an address, or an option with one.
+fn address(word: String) -> String {
+    let option = word.split_once('=').filter(|(name, _)| name.starts_with("--"));
+    match option {
+        Some((name, value)) if value.contains("://") => format!("{name}={}", shown(value)),
+        None if word.contains("://") => shown(&word),
+        _ => word,
+    }
 }
 
 /// An option whose value may be secret.
@@ -99,6 +112,15 @@ mod tests {
             let told = command(words.iter().map(|word| (*word).to_owned()));
             assert_eq!(told, format!("kubectl kubsets {line}"));
         }
+    }
+
+    #[test]
+    fn what_may_be_secret_in_an_address_is_not_repeated() {
+        let words =
+            ["load", "https://u:p@h/a?token=s3cret", "--proxy=http://h/?x=s3cret", "--fail-if", "p99>1ms"];
+        let line = command(words.into_iter().map(str::to_owned));
+        let told = "'https://VALUE@h/a?token=VALUE' '--proxy=http://h/?x=VALUE' --fail-if 'p99>1ms'";
+        assert_eq!(line, format!("kubectl kubsets load {told}"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod max_rate;
 mod measure;
 mod metrics;
 mod order;
-mod pods;
+pub(in crate::commands) mod pods;
 mod report;
 mod search;
 

@@ -17,7 +17,7 @@ use crate::ui::tui::{self, CanaryView, Facts, LabFacts, LabView};
 use crate::ui::{Cell, ExitCode, Failure, Format, LabLog, Printer, Style, Table, Tone, canary_log};
 
 use pace::{Speed, Timed};
-use recording::{Kind, Recording};
+use recording::Recording;
 use rejudge::{Rejudged, Verdict, rejudge};
 
 /// Arguments of `replay`.
@@ -58,9 +58,7 @@ pub(crate) async fn run(app: &App, scope: Scope<'_>, args: Args) -> anyhow::Resu
         Some(run) => folder(&state, run)?,
         None => last(&state, scope)?,
     };
-    // A canary that is a run of its own has both records in its folder.
-    let kind = if scope == Scope::Canary { Kind::Canary } else { Kind::Lab };
-    let recording = Recording::read(&folder, kind)?;
+    let recording = Recording::read(&folder)?;
     if args.judge {
         let mut config = recording::judge_config(&folder)?;
         if let Some(limit) = args.error_limit {
@@ -83,6 +81,8 @@ pub(crate) async fn run(app: &App, scope: Scope<'_>, args: Args) -> anyhow::Resu
     let picture =
         !args.plain && app.ui.has_screen() && app.ui.format() == Format::Table && !app.ui.is_quiet();
     let (speed, factor) = (args.speed, args.speed.factor());
+    let alone = scope == Scope::Canary && !picture;
+    let recording = if alone { recording.around_the_canary() } else { recording };
     match (recording, picture) {
         (Recording::Lab(records), true) => {
             let view = LabView::new(LabFacts::default()).replayed(factor);

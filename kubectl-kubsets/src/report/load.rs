@@ -5,6 +5,7 @@ mod record;
 mod search;
 mod slo;
 
+use kubsets_judge::Interval;
 use kubsets_load::{Accounting, LoadReport, Second, Series, Table as Figures};
 use kubsets_report::{
     API_VERSION, Better, Block, Cell, Chart, Command, Lane, Measure, Number, Role, Section, Shape, Span,
@@ -14,7 +15,8 @@ use kubsets_report::{
 use super::generator;
 use super::percentiles::{self, Side};
 use super::pieces::{
-    chart, count, filled, heat_map, latency_chart, line, mark, measure, number, role_at, section, sentence,
+    chart, count, filled, heat_map, latency_chart, line, mark, measure, number, percent_of, role_at, section,
+    sentence,
 };
 
 pub(crate) use plan::LoadPlan;
@@ -275,21 +277,27 @@ fn figures(figures: &Figures) -> Block {
 }
 
 fn measures(report: &LoadReport, slo: Option<&Slo>) -> Vec<Measure> {
-    let corrected = &report.total.corrected;
-    let latency = |name, millis| measure("Latency", name, Unit::Milliseconds, Better::Lower, Some(millis));
+    let Accounting { planned, ok, .. } = report.accounting;
+    let lost = planned.saturating_sub(ok);
+    let of = |group, name, unit, better| measure(group, name, unit, better, None);
+    let latency = |name, share| {
+        of("Latency", name, Unit::Milliseconds, Better::Lower).estimated(report.total.interval(share))
+    };
     let burnt = slo.map(|slo| {
         let burnt = Some(slo.budget_burnt * 100.0);
         measure("Objective", "error budget burnt", Unit::Percent, Better::Lower, burnt)
     });
+    let well = Interval::of_share(ok, planned).map(|share| share.times(report.planned_per_s));
+    let slowest = Some(report.total.corrected.max).filter(|_| report.total.corrected.count > 0);
     let mut measures = vec![
         measure("Load", "planned", Unit::RequestsPerSecond, Better::Neither, Some(report.planned_per_s)),
-        measure("Load", "answered well", Unit::RequestsPerSecond, Better::Higher, Some(report.ok_per_s)),
-        measure("Load", "not answered well", Unit::Percent, Better::Lower, Some(report.error_rate() * 100.0)),
-        latency("p50", corrected.p50),
-        latency("p90", corrected.p90),
-        latency("p99", corrected.p99),
-        latency("p99.9", corrected.p999),
-        latency("max", corrected.max),
+        of("Load", "answered well", Unit::RequestsPerSecond, Better::Higher).estimated(well),
+        of("Load", "not answered well", Unit::Percent, Better::Lower).estimated(percent_of(lost, planned)),
+        latency("p50", 0.5),
+        latency("p90", 0.9),
+        latency("p99", 0.99),
+        latency("p99.9", 0.999),
+        measure("Latency", "max", Unit::Milliseconds, Better::Lower, slowest),
     ];
     measures.extend(burnt);
     measures

@@ -1,5 +1,6 @@
 //! Pieces of a story that every adapter needs.
 
+use kubsets_judge::Interval;
 use kubsets_load::Spread;
 use kubsets_report::{
     Axis, Better, Block, Chart, Extent, HeatColumn, HeatMap, Lane, Line, Mark, Measure, Number, Role, Scale,
@@ -99,5 +100,11 @@ pub(super) fn measure(group: &str, name: &str, unit: Unit, better: Better, value
         value: value.filter(|value| value.is_finite()),
         unit,
         better,
+        range: None,
     }
+}
+
+/// A share of requests in percent, with its interval.
+pub(super) fn percent_of(part: u64, total: u64) -> Option<Interval> {
+    Interval::of_share(part, total).map(|share| share.times(100.0))
 }

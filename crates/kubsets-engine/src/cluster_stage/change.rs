@@ -283,7 +283,7 @@ pub(super) fn targets(plan: &Plan, namespace: &str) -> Vec<kubsets_undo::Target>
 
 fn not_there(error: &WaitError) -> StepError {
     match error {
-        WaitError::Timeout { .. } => StepError::Failed(error.to_string()),
+        WaitError::Timeout { .. } => StepError::Timeout(error.to_string()),
         WaitError::Api(_) => StepError::Cluster(with_causes(error)),
     }
 }

@@ -182,6 +182,7 @@ fn summary(report: &LoadReport, trouble: &[bool]) -> Value {
         "p90Ms": percentiles.p90,
         "p99Ms": percentiles.p99,
         "maxMs": percentiles.max,
+        "intervals": {"p50Ms": interval(report, 0.5), "p99Ms": interval(report, 0.99)},
         "secondsWithFailures": trouble.iter().filter(|failed| **failed).count(),
         "longestOutageSeconds": longest,
         "valid": report.is_valid(),
@@ -189,6 +190,12 @@ fn summary(report: &LoadReport, trouble: &[bool]) -> Value {
         "identity": report.identity,
         "summary": format!("{} of {} ok, p99 {:.1} ms", counts.ok, counts.planned, percentiles.p99),
     })
+}
+
+/// Both ends of the 95 % interval of a percentile; `null` for one that the requests do not bound.
+fn interval(report: &LoadReport, share: f64) -> [Value; 2] {
+    let ends = report.total.interval(share).map_or([f64::NAN; 2], |interval| [interval.low, interval.high]);
+    ends.map(|end| serde_json::Number::from_f64(end).map_or(Value::Null, Value::Number))
 }
 
 #[cfg(test)]

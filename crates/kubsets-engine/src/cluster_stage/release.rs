@@ -31,7 +31,7 @@ impl ClusterStage<'_> {
                 self.events.emit(LabEvent::Canary(Box::new(record)));
             }
         };
-        let run = kubsets_delivery::run(&self.access, &plan, self.state, sender, &self.cancel);
+        let run = kubsets_delivery::run(&self.access, &plan, &self.state, sender, &self.cancel);
         let (outcome, ()) = tokio::join!(run, told);
         if let Some(error) = objection(&outcome, self.names_verdict(step, outcome.verdict)) {
             return Err(error);

@@ -92,7 +92,7 @@ impl ClusterStage<'_> {
             }
             if began.elapsed() >= timeout {
                 let limit = timeout.as_secs_f64();
-                return Err(StepError::Failed(format!(
+                return Err(StepError::Timeout(format!(
                     "it did not come within {limit:.0} s; last seen: {}",
                     seen.text
                 )));

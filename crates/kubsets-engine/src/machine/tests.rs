@@ -248,6 +248,73 @@ async fn what_authenticates_can_be_compared_and_is_not_in_the_record() {
     }
 }
 
+/// A lab with a secret parameter wherever one can stand.
+const SECRETIVE: &str = "\
+apiVersion: kubsets.dev/v1alpha1
+kind: Lab
+metadata: {name: x, family: chaos, level: 1, minutes: 1}
+spec:
+  question: Is ${token} taken?
+  params:
+    token: {type: text, default: change-me, about: T, secret: true}
+  steps:
+    - {name: \"ask with ${token}\", as: first, question: \"${token}?\", http: {path: \"/a/${token}?t=${token}\", body: {t: \"${token}\"}}}
+    - {name: say, exec: {pods: app=web, container: web, command: [echo, \"${token}\"]}}
+    - {name: merge, patch: {object: {kind: ConfigMap, name: x}, merge: {data: {token: \"${token}\"}}}}
+    - {name: make, apply: {objects: [{apiVersion: v1, kind: ConfigMap, metadata: {name: x}, data: {token: \"${token}\"}}]}}
+    - {name: pause, pause: {message: \"Look at ${token}\"}}
+    - {name: users, as: traffic, load: {path: \"/${token}\", rate: 1, for: 1s, body: \"${token}\"}}
+    - {name: second, as: second, http: {path: /b}, that: result.token == '${token}'}
+  expect:
+    - {name: \"it has ${token}\", that: first.token == params.token && second.failed == 0}
+  onFailure: [{events: {}}]
+";
+
+#[tokio::test]
+async fn no_file_event_or_outcome_of_a_run_holds_a_secret_wherever_it_is_used() {
+    let secret = "s3cret/of+mine";
+    let source = LabSource { lab_yaml: SECRETIVE.to_owned(), ..LabSource::default() };
+    let plan = Plan::new(&source, &[("token".to_owned(), secret.to_owned())].into()).unwrap();
+    let long = format!("{}{secret}", "x".repeat(150));
+    let told = json!({"token": secret, "failed": 3, "headers": {"location": secret}, "summary": long});
+    let fails: Make = |_| StepError::Failed("GET /a?t=s3cret%2Fof%2Bmine: refused s3cret/of+mine".into());
+    for second in [Ok(told.clone()), Ok(json!({"token": secret, "failed": 0})), Err(fails)] {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateDir::at(folder.path());
+        let mut stage = stage(json!({}));
+        stage.results.insert("second", second);
+        for step in &plan.steps[..plan.steps.len() - 1] {
+            stage.results.insert(String::leak(step.name.clone()), Ok(told.clone()));
+        }
+        let (listener, mut events) = unbounded_channel();
+        let cancel = CancellationToken::new();
+        let setting = Setting {
+            run: RunId::generate(),
+            namespace: "shop".into(),
+            state: &state,
+            listener,
+            cancel: &cancel,
+            presenter: None,
+            repeat_command: plan.repeat_command(),
+        };
+        let outcome = run(&plan, setting, |_| &stage).await;
+        assert!(matches!(outcome.verdict, Verdict::Pass | Verdict::Fail), "{}", outcome.reason);
+        let files = std::fs::read_dir(state.run(&state.runs()[0])).unwrap();
+        let mut texts: Vec<String> =
+            files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+        assert_eq!(texts.len(), 3);
+        texts.push(serde_json::to_string(&outcome).unwrap());
+        texts.extend(
+            std::iter::from_fn(|| events.try_recv().ok()).map(|one| serde_json::to_string(&one).unwrap()),
+        );
+        assert!(texts.len() > 15);
+        assert!(texts.iter().filter(|text| text.contains("(hidden)")).count() > 10);
+        for text in texts {
+            assert!(!text.contains("s3cret") && !text.contains("of+mine"), "{text}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_broken_expectation_fails_with_what_was_seen_and_evidence_before_the_undo() {
     let stage = stage(json!({"failed": 3}));
@@ -368,6 +435,40 @@ async fn a_load_that_is_awaited_among_other_conditions_has_its_result_from_then_
     stage.results.insert("both", Ok(json!({"finished": {"users": {"failed": 0}}})));
     let outcome = carried_out(&plan(&text), &stage, &CancellationToken::new()).await;
     assert_eq!(outcome.verdict, Verdict::Pass, "{}", outcome.reason);
+}
+
+#[tokio::test]
+async fn a_wait_in_vain_is_the_answer_where_it_is_asked_for_and_a_timeout_else() {
+    let exists = "wait: {exists: {kind: ConfigMap, name: x}}";
+    let finished = "wait: {finished: users}";
+    for (step, verdict, code) in [
+        (format!("{{name: first, as: first, {exists}}}"), Verdict::Fail, 1),
+        (format!("{{name: first, {exists}, that: result.seconds < 1}}"), Verdict::Fail, 1),
+        (format!("{{name: first, {exists}}}"), Verdict::Error, 6),
+        (format!("{{name: first, as: first, {finished}}}"), Verdict::Error, 6),
+        (
+            "{name: first, as: first, rollout: {restart: {kind: Deployment, name: x}}}".into(),
+            Verdict::Error,
+            6,
+        ),
+    ] {
+        let text = LAB.replace("{name: first, as: first, http: {path: /a}}", &step);
+        let mut stage = stage(json!({"failed": 0}));
+        stage.results.insert("first", Err(StepError::Timeout));
+        let outcome = carried_out(&plan(&text), &stage, &CancellationToken::new()).await;
+        assert_eq!((outcome.verdict, outcome.exit_code), (verdict, code), "{step}: {}", outcome.reason);
+        assert!(stage.calls.lock().unwrap().contains(&"undo".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_steady_state_that_does_not_come_in_time_skips() {
+    let wait = "{name: answers, wait: {exists: {kind: ConfigMap, name: x}}}";
+    let text = LAB.replace("{name: answers, http: {path: /healthz}, that: result.status == 200}", wait);
+    let mut stage = stage(json!({"failed": 0}));
+    stage.results.insert("answers", Err(StepError::Timeout));
+    let outcome = carried_out(&plan(&text), &stage, &CancellationToken::new()).await;
+    assert_eq!((outcome.verdict, outcome.exit_code), (Verdict::Skipped, 4), "{}", outcome.reason);
 }
 
 #[tokio::test]

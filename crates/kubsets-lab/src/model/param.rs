@@ -28,4 +28,8 @@ pub struct Param {
     pub default: String,
     /// What it is for.
     pub about: String,
+    /// Whether its value must not be told: records and reports have `(hidden)` wherever it stands. A text of at
+    /// least 8 characters.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub secret: bool,
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::secret::HIDDEN;
 
 const LAB: &str = "\
 apiVersion: kubsets.dev/v1alpha1
@@ -217,7 +218,7 @@ fn a_parameter_in_a_header_that_authenticates_is_secret() {
         );
     let given = [("token".to_owned(), "of-a-secret".to_owned()), ("rate".to_owned(), "7".to_owned())].into();
     let plan = Plan::new(&LabSource { lab_yaml, ..source() }, &given).unwrap();
-    assert_eq!(plan.secrets().into_iter().collect::<Vec<_>>(), ["token"]);
+    assert_eq!(plan.secret_names().into_iter().collect::<Vec<_>>(), ["token"]);
     let repeat = "kubectl kubsets lab run demo/x --set rate=7 --set token=VALUE";
     assert_eq!(plan.repeat_command(), repeat);
     let shown = plan.without_secrets();
@@ -232,4 +233,32 @@ fn a_parameter_in_a_header_that_authenticates_is_secret() {
     };
     http.headers.insert("Authorization".into(), HIDDEN.into());
     assert_eq!(read.repeat_command(), repeat);
+}
+
+#[test]
+fn a_declared_secret_and_variables_that_look_secret_are_known_by_their_values() {
+    let lab_yaml = LAB
+        .replace(
+            "  steadyState:",
+            "    token: {type: text, default: change-me, about: T, secret: true}\n  steadyState:",
+        )
+        .replace("http: {path: /}", "http: {path: \"/?t=${token}\"}");
+    let given = [("token".to_owned(), "s3cret-of-mine".to_owned())].into();
+    let plan = Plan::new(&LabSource { lab_yaml, ..source() }, &given).unwrap();
+    assert_eq!(plan.secret_names().into_iter().collect::<Vec<_>>(), ["token"]);
+    assert_eq!(plan.secrets(), crate::Secrets::new(["s3cret-of-mine"]));
+    assert_eq!(plan.repeat_command(), "kubectl kubsets lab run demo/x --set token=VALUE");
+    let mut spec = canary("api", 100.0);
+    for (name, value) in
+        [("API_TOKEN", "t0ken-of-mine"), ("DB_PASS", "short"), ("APP_VERSION", "0.2.0-release")]
+    {
+        spec.env.insert(name.into(), value.into());
+    }
+    let plan = Plan::of_canary(spec);
+    assert!(plan.secrets().is_empty());
+    assert_eq!(plan.untold(), crate::Secrets::new(["t0ken-of-mine"]));
+    let Operation::Canary(shown) = plan.without_secrets().steps.remove(0).operation else { panic!("is one") };
+    let shown: Vec<&str> =
+        ["API_TOKEN", "DB_PASS", "APP_VERSION"].map(|name| shown.env[name].as_str()).into();
+    assert_eq!(shown, [HIDDEN, HIDDEN, "0.2.0-release"]);
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use kubsets_judge::Interval;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Percentiles;
+use super::percentiles::{Percentiles, ms};
 use crate::engine::Totals;
 use crate::latencies::Latencies;
 use crate::outcome::ErrorKind;
@@ -122,6 +123,19 @@ impl Series {
         self.compute();
     }
 
+    /// A percentile of the corrected latency in milliseconds with its 95 % interval; `None` without a latency. An upper
+    /// end that is a lower bound itself is none.
+    pub fn interval(&self, share: f64) -> Option<Interval> {
+        let mut all = self.histograms.corrected.clone();
+        all.merge(&self.histograms.lower_bounds);
+        let at = |rank| all.at_rank(rank).map_or(f64::INFINITY, ms);
+        let mut interval = Interval::of_quantile(all.count(), share, at)?;
+        if self.corrected.is_at_least(interval.high) {
+            interval.high = f64::INFINITY;
+        }
+        Some(interval)
+    }
+
     fn compute(&mut self) {
         let none = Latencies::default();
         let histograms = &self.histograms;
@@ -187,5 +201,38 @@ impl Builder {
         };
         series.compute();
         series
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::latencies::Recorder;
+
+    fn series(fast: u64, lost: u64) -> Series {
+        let of = |nanos, count| {
+            let mut recorder = Recorder::<u64>::new();
+            if count > 0 {
+                recorder.record_many(nanos, count);
+            }
+            recorder.latencies()
+        };
+        let mut builder = Builder::new("x");
+        builder.histograms = Histograms {
+            corrected: of(5_000_000, fast),
+            lower_bounds: of(2_000_000_000, lost),
+            ..Histograms::default()
+        };
+        builder.build()
+    }
+
+    #[test]
+    fn a_percentile_has_an_interval_that_lower_bounds_leave_open() {
+        assert_eq!(series(0, 0).interval(0.5), None);
+        let median = series(100, 10).interval(0.5).unwrap();
+        assert!((median.value - 5.0).abs() < 0.01 && median.high < 5.01, "{median:?}");
+        let high = series(1_000, 20).interval(0.99).unwrap();
+        assert!(high.low > 4.9 && high.value > 1_999.0 && high.high.is_infinite(), "{high:?}");
+        assert!(series(20, 0).interval(0.99).unwrap().high.is_infinite(), "too few");
     }
 }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::block::{caption, legend};
 use super::head::{tone, verdict, when};
 use super::page::page;
-use crate::comparison::{Change, Comparison, Row};
+use crate::comparison::{Change, Comparison, INTERVALS, Row};
 use crate::story::{Chart, Story, Tone};
 use crate::svg::{self, Width};
 
@@ -75,28 +75,26 @@ fn numbers(comparison: &Comparison) -> Markup {
                     }
                 }
             }
-            p.note { "One run each: a difference may be chance. What the judge says about each run alone is its verdict." }
+            p.note { (INTERVALS) }
         }
     }
 }
 
 fn compared(row: &Row) -> Markup {
-    let text = |value: Option<f64>| value.map_or("-".to_owned(), |value| row.unit.text(value));
-    let difference = row.a.zip(row.b).map(|(a, b)| b - a);
-    let sign = if difference.is_some_and(|difference| difference > 0.0) { "+" } else { "" };
+    let [a, b, less] = row.texts();
     let (class, word) = match row.change {
         Change::Better => (Tone::Good, "✔ better"),
         Change::Worse => (Tone::Bad, "✘ worse"),
         Change::Different | Change::Unknown => (Tone::Plain, ""),
         Change::Same => (Tone::Plain, "the same"),
-        Change::Near => (Tone::Plain, "about the same"),
+        Change::Unclear => (Tone::Plain, "may be chance"),
     };
     html! {
         tr {
             th scope="row" { (row.name) }
-            td.figure { (text(row.a)) }
-            td.figure { (text(row.b)) }
-            td.figure { @if row.change != Change::Same { @if difference.is_some() { (sign) (text(difference)) } } }
+            @for (value, range) in [a, b, less] {
+                td.figure { (value) @if !range.is_empty() { span.range { (range) } } }
+            }
             td { @if class == Tone::Plain { (word) } @else { span class={ "sign " (tone(class)) } { (word) } } }
         }
     }
@@ -122,6 +120,7 @@ mod tests {
         let (a, mut b) = (story(), story());
         b.run = "other-run".into();
         b.measures[0].value = Some(1e6);
+        b.measures[0].range = Some(crate::story::Range { low: Some(9e5), high: None });
         let page = comparison(&Comparison::new(a.clone(), b));
         assert!(page.contains(&a.run) && page.contains("other-run") && page.contains("✘ worse"));
         assert!(!page.contains("NaN"));

@@ -92,6 +92,7 @@ pub(crate) fn story() -> Story {
         value: Some(12.0),
         unit,
         better,
+        range: Some(Range { low: Some(11.0), high: Some(13.0) }),
     };
     let mark = |at, label: &str, tone| Mark { at, label: label.into(), tone };
     Story {

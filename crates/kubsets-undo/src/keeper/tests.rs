@@ -177,6 +177,19 @@ async fn secrets_and_other_namespaces_stay_out_of_the_journal() {
 }
 
 #[tokio::test]
+async fn what_the_record_hides_stays_out_of_the_journal() {
+    let mut scene = Scene::new();
+    scene.state = scene.state.hiding(&kubsets_lab::Secrets::new(["s3cret-of-mine"]));
+    let keeper = scene.begin().await.unwrap();
+    let found = |data: &str| Entry::restore(made("settings"), "/data", &json!({"data": {"token": data}}));
+    let refused = keeper.record([found("is s3cret-of-mine")]).await.unwrap_err();
+    assert!(matches!(&refused, KeeperError::Secret(_)), "{refused}");
+    assert_eq!(scene.on_disk(&keeper), None);
+    keeper.record([found("another")]).await.unwrap();
+    assert_eq!(scene.on_disk(&keeper).unwrap(), scene.in_cluster(&keeper));
+}
+
+#[tokio::test]
 async fn the_watchdog_comes_from_the_registry_that_is_on_record() {
     let own = crate::watchdog::WATCHDOG_IMAGE;
     let elsewhere = own.replace("registry.kubsets.local/", "localhost:5000/team/");

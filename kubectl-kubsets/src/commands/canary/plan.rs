@@ -11,7 +11,8 @@ use crate::ui::{ExitCode, Style, Table, Tone};
 /// Prints the plan; nothing is changed.
 pub(super) async fn run(app: &App, release: &Release) -> anyhow::Result<ExitCode> {
     let (_, plan, _) = make(app, release).await?;
-    app.ui.emit("CanaryPlan", &plan, |style| describe(&plan, style))?;
+    let shown = plan.without_secrets();
+    app.ui.emit("CanaryPlan", &shown, |style| describe(&shown, style))?;
     Ok(ExitCode::Success)
 }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kubsets_delivery::{CanarySpec, OnInconclusive, Percent, Span, WatchdogPolicy};
-use kubsets_lab::Lab;
+use kubsets_lab::secret::is_secret_variable;
+use kubsets_lab::{HIDDEN, Lab};
 
 use super::catalog;
 use crate::cli::values::{self, parse_assignment, parse_duration, parse_percent, parse_rate, parse_weight};
@@ -26,7 +27,8 @@ pub(super) struct Release {
     #[arg(long, value_name = "REFERENCE")]
     image: Option<String>,
 
-    /// With a lab one of its parameters, else an environment variable of the new version
+    /// With a lab one of its parameters, else an environment variable of the new version; no record tells the value of
+    /// one that looks secret, such as `API_TOKEN`
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_assignment)]
     set: Vec<(String, String)>,
 
@@ -197,9 +199,9 @@ impl Release {
     /// What the run is called on screen.
     pub(super) fn title(&self) -> String {
         self.lab.clone().or_else(|| self.image.clone()).unwrap_or_else(|| {
-            let changes: Vec<String> =
-                self.set.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            changes.join(", ")
+            let shown = |name, value| if is_secret_variable(name, value) { HIDDEN } else { value };
+            let changes = self.set.iter().map(|(name, value)| format!("{name}={}", shown(name, value)));
+            changes.collect::<Vec<_>>().join(", ")
         })
     }
 }

@@ -1,11 +1,12 @@
 //! `lab clean`: finishes the undo of runs whose driver is gone.
 
 use kubsets_delivery::ManageError;
-use kubsets_kube::{Access, Hint as _};
+use kubsets_kube::{Access, ApiErrorKind, Hint as _};
 use kubsets_undo::{Comparison, Kind, RunId, StateDir, Undone};
 
 use super::left::{left, places};
 use crate::app::{App, EVERY_NAMESPACE};
+use crate::commands::load::pods::leftovers;
 use crate::ui::{Cell, ExitCode, Risk, Style, Table, Tone};
 
 /// Arguments of `lab clean`.
@@ -31,11 +32,15 @@ pub(crate) async fn run(app: &App, family: Option<&str>, args: &Args) -> anyhow:
         found.extend(left(&place, &state, family).await?);
         swept.extend(sweep(app, &place).await?);
     }
+    // A family has no loads of its own.
+    let loads = if family.is_none() { clear_loads(app, &access, everywhere, args).await? } else { 0 };
     found.retain(|one| args.run.as_ref().is_none_or(|wanted| one.is_of(wanted)));
     if found.is_empty() {
         if let Some(run) = args.run.as_ref().filter(|run| !swept.iter().any(|one| one == run.as_str())) {
-            app.ui.message(format!("nothing is left of run {run}"));
-        } else if swept.is_empty() {
+            if loads == 0 {
+                app.ui.message(format!("nothing is left of run {run}"));
+            }
+        } else if loads == 0 && swept.is_empty() {
             app.ui.message("nothing is left of any run");
         }
         return Ok(ExitCode::Success);
@@ -77,6 +82,45 @@ async fn sweep(app: &App, access: &Access) -> Result<Vec<String>, ManageError> {
         app.ui.message(format!("run {run} had changed nothing yet: its Lease is removed"));
     }
     Ok(swept)
+}
+
+/// Removes the Jobs of `load --in-cluster` whose command was killed, where this command may change something; gives how
+/// many Jobs of loads there were.
+async fn clear_loads(app: &App, access: &Access, everywhere: bool, args: &Args) -> anyhow::Result<usize> {
+    let places = if everywhere {
+        leftovers::namespaces(access).await?
+    } else {
+        [access.namespace().to_owned()].into()
+    };
+    let mut seen = 0;
+    for namespace in places {
+        let place = access.clone().with_namespace(&namespace);
+        let cleared = match place.permit_namespace(&namespace).await {
+            Ok(()) => leftovers::clear(&place, args.run.as_ref(), leftovers::SILENCE).await,
+            Err(refused) => Err(refused),
+        };
+        // Whoever may not touch the Jobs of a namespace may still undo runs.
+        let cleared = match cleared {
+            Ok(cleared) => cleared,
+            Err(error) if is_refusal(&error.kind) => {
+                app.ui.warn(format!("Jobs of loads in namespace {namespace} are not looked for: {error}"));
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        for name in &cleared.removed {
+            app.ui.message(format!("removed the Job {name} in {namespace} that a load left"));
+        }
+        for name in &cleared.alive {
+            app.ui.message(format!("the Job {name} in {namespace} is under way: its command lives"));
+        }
+        seen += cleared.removed.len() + cleared.alive.len();
+    }
+    Ok(seen)
+}
+
+fn is_refusal(kind: &ApiErrorKind) -> bool {
+    matches!(kind, ApiErrorKind::Refused(_) | ApiErrorKind::Forbidden { .. } | ApiErrorKind::NotFound)
 }
 
 fn describe(undone: &[Undone], style: Style) -> String {

@@ -48,7 +48,8 @@ impl Results {
         outcome: Outcome,
         started_at: jiff::Timestamp,
     ) -> anyhow::Result<()> {
-        self.suites.push(Suite::new(plan.clone(), outcome, started_at));
+        let told = plan.untold().removed_from(plan).unwrap_or_else(|| plan.without_secrets());
+        self.suites.push(Suite::new(told, outcome, started_at));
         self.write()
     }
 

@@ -7,7 +7,7 @@ use kubsets_lab::plan::{Plan, PlannedStep};
 use super::catalog;
 use super::plan_file::Written;
 use crate::app::App;
-use crate::ui::{ExitCode, Failure, Style, Table, Tone};
+use crate::ui::{ExitCode, Failure, Format, Style, Table, Tone};
 
 /// Values for parameters.
 #[derive(clap::Args, Clone, Debug)]
@@ -65,20 +65,24 @@ pub(super) fn run(app: &App, family: Option<&str>, args: &Args) -> anyhow::Resul
     show(app, &make(&catalog::find(family, &args.choice)?, &args.values)?)
 }
 
-/// Prints plans.
+/// Prints plans: for people without secrets, for a file with everything that a run needs.
 pub(super) fn show(app: &App, plans: &[Plan]) -> anyhow::Result<ExitCode> {
     for plan in plans {
-        app.ui.emit("LabPlan", &Written::new(plan), |style| describe(plan, style))?;
+        if app.ui.format() != Format::Table && !plan.secret_names().is_empty() {
+            app.ui.warn("this plan holds the values of secret parameters: keep it to yourself");
+        }
+        app.ui
+            .emit("LabPlan", &Written::new(plan), |style| plan.untold().hidden_in(&describe(plan, style)))?;
     }
     Ok(ExitCode::Success)
 }
 
 /// A plan in one line.
 pub(super) fn sentence(plan: &Plan) -> String {
-    format!(
+    plan.untold().hidden_in(&format!(
         "{}: about {:.0} s, at most {:.0} s; {}",
         plan.lab, plan.usual_seconds, plan.longest_seconds, plan.blast_radius.summary
-    )
+    ))
 }
 
 fn describe(plan: &Plan, style: Style) -> String {

@@ -228,3 +228,54 @@ impl Presenter for Keyboard {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kubsets_engine::Verdict;
+    use kubsets_lab::Requirement;
+    use kubsets_undo::FakeApi;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn labs_that_need_the_gateway_api_are_skipped_without_it_and_nothing_is_changed() {
+        const API: &str = "gateway.networking.k8s.io/v1";
+        let labs = catalog::embedded().into_iter();
+        let plans = labs.map(|lab| Plan::new(&lab, &kubsets_lab::Values::new()).expect("is one"));
+        let plans: Vec<Plan> =
+            plans.filter(|plan| plan.requires.contains(&Requirement::Api(API.to_owned()))).collect();
+        assert!(plans.iter().filter(|plan| plan.lab.starts_with("canary/")).count() >= 3);
+        for plan in plans {
+            let folder = tempfile::tempdir().expect("is made");
+            let (api, state) = (FakeApi::default(), StateDir::at(folder.path()));
+            let (cancel, (listener, _events)) = (CancellationToken::new(), unbounded_channel());
+            let run = RunId::generate();
+            let setting = Setting {
+                run: run.clone(),
+                namespace: "shop".into(),
+                state: &state,
+                listener,
+                cancel: &cancel,
+                presenter: None,
+                repeat_command: plan.repeat_command(),
+            };
+            let world = World {
+                access: api.access(),
+                gateway: Err("no gateway".into()),
+                run,
+                plan: &plan,
+                state: &state,
+                cancel: cancel.clone(),
+                release: None,
+                presented: false,
+                prometheus: None,
+            };
+            let outcome =
+                kubsets_engine::run(&plan, setting, |events| ClusterStage::new(world, events)).await;
+            assert_eq!((outcome.verdict, outcome.exit_code), (Verdict::Skipped, 4), "{}", plan.lab);
+            let why = format!("API {API} is missing: `kubectl kubsets up` installs it");
+            assert!(outcome.reason.contains(&why), "{}: {}", plan.lab, outcome.reason);
+            assert_eq!((api.changes(), outcome.cleanup_command), (0, None), "{}", plan.lab);
+        }
+    }
+}

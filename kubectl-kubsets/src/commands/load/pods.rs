@@ -2,6 +2,7 @@
 
 mod cluster;
 mod job;
+pub(crate) mod leftovers;
 mod line;
 mod worker;
 
@@ -68,7 +69,7 @@ pub(super) async fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
     };
     let load = Load::new(&access, job::job(&wanted), job::secret(&wanted))?;
     load.check_rights().await?;
-    for left in load.clear_leftovers().await? {
+    for left in leftovers::clear(&access, None, Duration::ZERO).await?.removed {
         app.ui.message(format!("removed the Job {left} that an earlier load left"));
     }
     let mut signals = Signals::new()?;

@@ -10,15 +10,6 @@ use serde::de::DeserializeOwned;
 
 use crate::ui::Failure;
 
-/// The kind of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Of a lab.
-    Lab,
-    /// Of a canary.
-    Canary,
-}
-
 /// The events of a run, in order.
 #[derive(Debug)]
 pub(super) enum Recording {
@@ -27,19 +18,29 @@ pub(super) enum Recording {
 }
 
 impl Recording {
-    /// Reads a record, of this kind where the folder has both.
-    pub(super) fn read(folder: &Path, kind: Kind) -> anyhow::Result<Self> {
-        let lab = || events(&folder.join(EVENTS_FILE)).map(|found| found.map(Self::Lab));
+    /// Reads a record. A canary that is a run of its own has two: that of the lab around it has the same events, and
+    /// the pods beside them.
+    pub(super) fn read(folder: &Path) -> anyhow::Result<Self> {
+        let lab = events(&folder.join(EVENTS_FILE))?.map(Self::Lab);
         let canary = || events(&folder.join(record::EVENTS_FILE)).map(|found| found.map(Self::Canary));
-        let found = match kind {
-            Kind::Lab => lab()?.map_or_else(canary, |found| Ok(Some(found)))?,
-            Kind::Canary => canary()?.map_or_else(lab, |found| Ok(Some(found)))?,
-        };
-        found.ok_or_else(|| {
+        lab.map_or_else(canary, |found| Ok(Some(found)))?.ok_or_else(|| {
             Failure::usage(format!("there are no events on record in {}", folder.display()))
                 .with_hint("`kubectl kubsets report --list` shows the runs on record")
                 .into()
         })
+    }
+
+    /// Leaves out what the lab around a canary tells, as `canary run` does. A lab without one stays as it is.
+    pub(super) fn around_the_canary(self) -> Self {
+        match self {
+            Self::Lab(mut records) => {
+                if records.iter().any(|record| matches!(record.event, LabEvent::Canary(_))) {
+                    records.retain(|record| matches!(record.event, LabEvent::Canary(_) | LabEvent::Pods(_)));
+                }
+                Self::Lab(records)
+            }
+            canary @ Self::Canary(_) => canary,
+        }
     }
 
     /// The events of the canary; of the last one where a lab had several.
@@ -105,8 +106,7 @@ mod tests {
 
     /// The canary of a fixture as a step of a lab.
     fn as_lab(run: &str, folder: &Path) {
-        let Recording::Canary(records) = Recording::read(&fixture(run), Kind::Canary).expect("is read")
-        else {
+        let Recording::Canary(records) = Recording::read(&fixture(run)).expect("is read") else {
             panic!("a canary")
         };
         let lines = records.into_iter().map(|inner| {
@@ -121,9 +121,35 @@ mod tests {
     fn a_canary_is_the_same_alone_and_in_a_lab() {
         let folder = tempfile::tempdir().expect("is made");
         as_lab("261120-163148-d80d", folder.path());
-        let alone = Recording::read(&fixture("261120-163148-d80d"), Kind::Lab).expect("is read").canary();
-        let inside = Recording::read(folder.path(), Kind::Canary).expect("is read").canary();
+        let alone = Recording::read(&fixture("261120-163148-d80d")).expect("is read").canary();
+        let inside = Recording::read(folder.path()).expect("is read").canary();
         assert!(alone.len() > 30 && alone == inside);
+    }
+
+    #[test]
+    fn a_canary_comes_with_its_pods_and_without_the_lab_around_it() {
+        let folder = tempfile::tempdir().expect("is made");
+        as_lab("261120-163148-d80d", folder.path());
+        let path = folder.path().join(EVENTS_FILE);
+        let canary = std::fs::read_to_string(&path).expect("is there");
+        let line = |event| {
+            let record = LabRecord { at: "x".into(), seconds: 1.0, event };
+            serde_json::to_string(&record).expect("is JSON")
+        };
+        let pods = line(LabEvent::Pods(kubsets_engine::PodChanges::default()));
+        let doing = line(LabEvent::Doing { what: "x".into() });
+        std::fs::write(&path, format!("{pods}\n{doing}\n{canary}")).expect("is written");
+        let own = std::fs::read(fixture("261120-163148-d80d").join(record::EVENTS_FILE)).expect("is there");
+        std::fs::write(folder.path().join(record::EVENTS_FILE), own).expect("is written");
+        let count = |recording| match recording {
+            Recording::Lab(records) => records.len(),
+            Recording::Canary(_) => panic!("the record of the lab has more"),
+        };
+        let read = || Recording::read(folder.path()).expect("is read");
+        assert_eq!(count(read()), canary.lines().count() + 2);
+        assert_eq!(count(read().around_the_canary()), canary.lines().count() + 1);
+        std::fs::write(&path, format!("{doing}\n")).expect("is written");
+        assert_eq!(count(read().around_the_canary()), 1, "a lab without a canary stays as it is");
     }
 
     #[test]
@@ -132,10 +158,10 @@ mod tests {
         let path = folder.path().join(record::EVENTS_FILE);
         let whole = r#"{"at":"x","seconds":1,"event":{"type":"doing","what":"y"}}"#;
         std::fs::write(&path, format!("{whole}\n{{\"at\":")).expect("is written");
-        assert_eq!(Recording::read(folder.path(), Kind::Canary).expect("is read").canary().len(), 1);
+        assert_eq!(Recording::read(folder.path()).expect("is read").canary().len(), 1);
         std::fs::write(&path, format!("nonsense\n{whole}\n")).expect("is written");
-        let error = Recording::read(folder.path(), Kind::Canary).expect_err("is refused");
+        let error = Recording::read(folder.path()).expect_err("is refused");
         assert!(format!("{error:#}").contains("line 1 of"), "{error:#}");
-        assert!(Recording::read(&folder.path().join("absent"), Kind::Lab).is_err());
+        assert!(Recording::read(&folder.path().join("absent")).is_err());
     }
 }

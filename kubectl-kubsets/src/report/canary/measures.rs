@@ -1,10 +1,11 @@
 //! Numbers that two canary runs are compared by.
 
+use kubsets_judge::Interval;
 use kubsets_report::{Better, Measure, Role, Unit};
 
 use super::latency;
 use crate::report::CanaryRecord;
-use crate::report::pieces::measure;
+use crate::report::pieces::{measure, percent_of};
 
 pub(super) fn measures(record: &CanaryRecord) -> Vec<Measure> {
     [times(record), errors(record), latencies(record), evidence(record)].concat()
@@ -41,15 +42,22 @@ fn errors(record: &CanaryRecord) -> Vec<Measure> {
     const GROUP: &str = "Errors";
     let outcome = record.outcome.as_ref();
     let totals = outcome.map(|outcome| &outcome.totals);
-    let rate = |failed: u64, all: u64| (all > 0).then(|| failed as f64 / all as f64 * 100.0);
-    let dropped = outcome.map(|outcome| outcome.dropped_by_switching as f64);
-    let canary = totals.and_then(|totals| rate(totals.canary_failed, totals.canary));
-    let stable = totals.and_then(|totals| rate(totals.stable_failed, totals.stable));
+    let share = |name: &str, requests: Option<(u64, u64)>| {
+        let share = requests.and_then(|(failed, all)| percent_of(failed, all));
+        cost(GROUP, name, Unit::Percent, None).estimated(share)
+    };
+    // A number of requests is as sure as its share of those that were sent.
+    let of_planned = |name: &str, count: Option<u64>| {
+        let planned = totals.map_or(0, |totals| totals.planned);
+        let share = count.and_then(|count| Interval::of_share(count, planned));
+        let number = share.map(|share| share.times(planned as f64));
+        cost(GROUP, name, Unit::Requests, None).estimated(number)
+    };
     vec![
-        cost(GROUP, "failed for users", Unit::Requests, totals.map(|totals| totals.failed_for_users as f64)),
-        cost(GROUP, "canary", Unit::Percent, canary),
-        cost(GROUP, "stable", Unit::Percent, stable),
-        cost(GROUP, "dropped by moving traffic", Unit::Requests, dropped),
+        of_planned("failed for users", totals.map(|totals| totals.failed_for_users)),
+        share("canary", totals.map(|totals| (totals.canary_failed, totals.canary))),
+        share("stable", totals.map(|totals| (totals.stable_failed, totals.stable))),
+        of_planned("dropped by moving traffic", outcome.map(|outcome| outcome.dropped_by_switching)),
         fact(GROUP, "requests planned", Unit::Requests, totals.map(|totals| totals.planned as f64)),
     ]
 }
@@ -58,16 +66,15 @@ fn latencies(record: &CanaryRecord) -> Vec<Measure> {
     let versions = latency::versions(record);
     let mut all = Vec::new();
     for (role, side) in [(Role::Candidate, "canary"), (Role::Baseline, "stable")] {
-        let found = versions.iter().find(|(one, _)| *one == role).map(|(_, series)| series.corrected);
-        let found = found.filter(|percentiles| percentiles.count > 0);
-        for (name, value) in [
-            ("p50", found.map(|one| one.p50)),
-            ("p90", found.map(|one| one.p90)),
-            ("p99", found.map(|one| one.p99)),
-            ("max", found.map(|one| one.max)),
-        ] {
-            all.push(cost("Latency", &format!("{side} {name}"), Unit::Milliseconds, value));
+        let found = versions.iter().find(|(one, _)| *one == role).map(|(_, series)| *series);
+        for (name, share) in [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)] {
+            let interval = found.and_then(|series| series.interval(share));
+            all.push(
+                cost("Latency", &format!("{side} {name}"), Unit::Milliseconds, None).estimated(interval),
+            );
         }
+        let slowest = found.map(|series| series.corrected).filter(|all| all.count > 0).map(|all| all.max);
+        all.push(cost("Latency", &format!("{side} max"), Unit::Milliseconds, slowest));
     }
     all
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kubsets_delivery::{CanarySpec, OnInconclusive, Plan, WatchdogPolicy};
-use kubsets_lab::Lab;
+use kubsets_lab::{HIDDEN, Lab};
 use kubsets_report::Command;
 
 use crate::app::STACK_NAMESPACE;
@@ -42,8 +42,9 @@ pub(super) fn commands(record: &CanaryRecord) -> Vec<Command> {
     commands
 }
 
-/// The command that repeats a run of a plan.
+/// The command that repeats a run of a plan, with `VALUE` for what is secret.
 pub(crate) fn line(plan: &Plan) -> String {
+    let plan = &plan.without_secrets();
     let spec = &plan.spec;
     let mut words = vec![AS_PLUGIN.to_owned(), "canary run".to_owned()];
     let known = lab_name(spec).and_then(|name| with_values(&name, spec));
@@ -60,9 +61,10 @@ pub(crate) fn line(plan: &Plan) -> String {
             spec.clone()
         }
         _ => {
-            words.extend(
-                spec.env.iter().map(|(name, value)| format!("--set {}", quoted(&format!("{name}={value}")))),
-            );
+            words.extend(spec.env.iter().map(|(name, value)| {
+                let shown = if value == HIDDEN { "VALUE" } else { value };
+                format!("--set {}", quoted(&format!("{name}={shown}")))
+            }));
             CanarySpec::new("demo-app")
         }
     };

@@ -3,7 +3,7 @@
 use kubsets_engine::{LabEvent, LoadTick};
 use kubsets_lab::operation::Load;
 use kubsets_lab::{Condition, Operation};
-use kubsets_report::{Block, Cell, Chart, Role, Section, Shape, Table, Tone, Unit};
+use kubsets_report::{Block, Cell, Chart, Range, Role, Section, Shape, Table, Tone, Unit};
 use serde_json::Value;
 
 use super::{LabRun, head};
@@ -24,6 +24,12 @@ impl LoadSeen<'_> {
     /// A figure of the generator's report.
     pub(super) fn figure(&self, name: &str) -> Option<f64> {
         self.report?[name].as_f64()
+    }
+
+    /// The interval of a figure; absent in records of older plugins.
+    pub(super) fn range(&self, name: &str) -> Option<Range> {
+        let [low, high] = self.report?["intervals"][name].as_array()?.as_slice() else { return None };
+        Some(Range { low: low.as_f64(), high: high.as_f64() })
     }
 
     /// Requests planned, and those answered well: as reported, else as told so far.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::report::Environment;
 use crate::report::pieces::{count, section};
 
-/// What was asked for, without what may be secret: values of headers and bodies.
+/// What was asked for, without what may be secret: values of headers, bodies and queries.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LoadPlan {
@@ -91,7 +91,7 @@ impl Asked {
     fn new(target: &Target) -> Self {
         Self {
             name: target.label(),
-            request: format!("{} {}", target.method, target.url),
+            request: target.request(),
             headers: target.headers.iter().map(|(name, _)| name.clone()).collect(),
             body_bytes: target.body.len(),
             weight: target.weight,
@@ -103,7 +103,7 @@ impl Asked {
 pub(super) fn chapter(plan: Option<&LoadPlan>, environment: Option<&Environment>) -> Option<Section> {
     let tables = plan.into_iter().flat_map(|plan| [plan.table(), plan.target_table()]);
     let blocks: Vec<Block> = tables.chain(environment.map(machine)).map(Block::Table).collect();
-    let intro = "Values of headers and bodies are not on record.";
+    let intro = "Values of headers, bodies and queries are not on record.";
     (!blocks.is_empty()).then(|| section("The plan and its environment", intro, blocks))
 }
 

@@ -20,7 +20,7 @@ pub(crate) const LOAD_RUN_FILE: &str = "load-run.json";
 pub(crate) struct LoadRun {
     /// Name of the run.
     pub(crate) run: String,
-    /// The command that repeats it, without the values of headers and bodies.
+    /// The command that repeats it, without the values of headers, bodies and queries.
     pub(crate) repeat: String,
     /// The thresholds that it crossed, with what was measured.
     pub(crate) crossed: Vec<String>,
@@ -40,7 +40,7 @@ pub(crate) struct LoadRun {
 pub(crate) struct SearchRun {
     /// Name of the run.
     pub(crate) run: String,
-    /// The command that repeats it, without the values of headers and bodies.
+    /// The command that repeats it, without the values of headers, bodies and queries.
     pub(crate) repeat: String,
     /// When it began, RFC 3339.
     pub(crate) started_at: String,
@@ -151,7 +151,7 @@ mod tests {
         spec.targets = vec![Target {
             headers: vec![("authorization".into(), "Bearer of-a-secret".into())],
             body: "of-a-secret".into(),
-            ..Target::get("http://127.0.0.1:1/")
+            ..Target::get("http://127.0.0.1:1/?token=of-a-secret")
         }];
         LoadPlan::new(&spec, Some(3))
     }
@@ -184,7 +184,9 @@ mod tests {
         let story = LoadRecord::read(&state.run(&id)).expect("is read").expect("is there").story();
         assert_eq!((story.verdict.word.as_str(), story.seconds), ("FOUND", Some(20.0)));
         let text = kubsets_report::report_markdown(&story);
-        for words in ["p99 120 ms", "kubectl kubsets load --find-max", "3 pods", "GET http://127.0.0.1:1/"] {
+        for words in
+            ["p99 120 ms", "kubectl kubsets load --find-max", "3 pods", "GET http://127.0.0.1:1/?token=VALUE"]
+        {
             assert!(text.contains(words), "{words}: {text}");
         }
         assert!(kubsets_report::report_html(&story).contains("FOUND"));

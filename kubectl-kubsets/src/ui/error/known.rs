@@ -122,6 +122,34 @@ mod tests {
         assert!(known.hints[0].contains("--allow-namespace production"), "{:?}", known.hints);
     }
 
+    #[tokio::test]
+    async fn a_canary_without_the_gateway_api_is_refused_before_anything_is_changed() {
+        let api = kubsets_undo::FakeApi::default();
+        let container = serde_json::json!({"name": "web", "image": "x:1"});
+        let deployment = serde_json::json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "generation": 1},
+            "spec": {"replicas": 1, "selector": {"matchLabels": {"app": "web"}},
+                     "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [container]}}},
+            "status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": 1,
+                       "availableReplicas": 1, "conditions": [{"type": "Available", "status": "True"}]},
+        });
+        api.put("deployments", deployment);
+        let mut spec = kubsets_delivery::CanarySpec::new("web");
+        spec.env.insert("APP_VERSION".into(), "2".into());
+        let plan =
+            async || kubsets_delivery::plan(&api.access(), spec.clone()).await.expect_err("is refused");
+        // With the kind it is the route that is missing.
+        assert!(plan().await.to_string().contains("no HTTPRoute"), "{}", plan().await);
+        api.forget_kind("httproutes");
+        let error = plan().await;
+        let known = advice_on(&error).expect("is known");
+        assert_eq!(known.code, ExitCode::Cluster);
+        assert!(error.to_string().contains("the cluster has no Gateway API"), "{error}");
+        assert!(known.hints[0].contains("`kubectl kubsets up`"), "{:?}", known.hints);
+        assert_eq!(api.changes(), 0);
+        assert!(api.requests().iter().all(|request| request.starts_with("GET ")), "{:?}", api.requests());
+    }
+
     #[test]
     fn a_wrong_number_is_a_usage_error() {
         let error =

@@ -107,3 +107,24 @@ fn a_patch_restores_what_it_touches_and_no_more() {
     let merge = json!({"metadata": {"annotations": {"a": "b"}}, "spec": {"x": 1}});
     assert_eq!(pointers(&merge), ["/metadata/annotations", "/spec"]);
 }
+
+#[tokio::test]
+async fn an_operation_that_does_not_come_to_its_end_in_time_is_a_timeout() {
+    let scene = Scene::new();
+    let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
+                            "spec": {"replicas": 1}, "status": {"replicas": 1}});
+    scene.api.put("deployments", deployment.clone());
+    let stage = scene.stage().await;
+    let web = json!({"kind": "Deployment", "name": "web"});
+    let scale: Scale = serde_json::from_value(json!({"object": web, "replicas": 3})).unwrap();
+    let target: Target = serde_json::from_value(web).unwrap();
+    let soon = Duration::from_millis(10);
+    for ended in [
+        stage.scale(&scale, soon).await,
+        stage.restart(&target, soon).await,
+        stage.apply(&Apply { ready: true, ..apply(deployment) }, soon).await,
+    ] {
+        let error = ended.unwrap_err();
+        assert!(matches!(&error, StepError::Timeout(why) if why.contains("within")), "{error:?}");
+    }
+}

@@ -105,7 +105,7 @@ async fn a_wait_that_is_too_long_tells_what_it_saw_last() {
     let never =
         condition(json!({"all": [{"exists": {"kind": "ConfigMap", "name": "x"}}, {"passed": "1ms"}]}));
     let error = stage.wait(&never, &Bindings::default(), Duration::from_millis(10)).await.unwrap_err();
-    assert!(matches!(error, StepError::Failed(_)), "{error:?}");
+    assert!(matches!(error, StepError::Timeout(_)), "{error:?}");
     assert!(error.to_string().ends_with("last seen: ConfigMap x: it does not exist"), "{error}");
     let doing = stage.events.last_doing().unwrap();
     assert!(doing.starts_with("waiting: ConfigMap x: it does not exist"), "{doing}");

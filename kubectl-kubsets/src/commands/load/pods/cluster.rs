@@ -6,14 +6,15 @@ use futures::future::try_join_all;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::api::{Api, DeleteParams, ListParams, PostParams};
+use kube::api::{Api, ListParams, PostParams};
 use kubsets_kube::{Access, During as _, LogOptions, diagnose, logs};
 use kubsets_load::{LoadReport, Parcel};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::job::{CONTAINER, ROLE};
+use super::job::CONTAINER;
+use super::leftovers;
 use super::line::Lines;
 use crate::ui::{ExitCode, Failure};
 
@@ -80,19 +81,6 @@ impl<'a> Load<'a> {
             .into())
     }
 
-    /// Removes Jobs of earlier loads that have ended; their names.
-    pub(super) async fn clear_leftovers(&self) -> anyhow::Result<Vec<String>> {
-        let ours = ListParams::default().labels(&format!("{}={}", ROLE.0, ROLE.1));
-        let found = self.jobs.list(&ours).await.during(|| "list the Jobs of earlier loads".to_owned())?;
-        let mut removed = Vec::new();
-        for job in found.items.iter().filter(|job| has_ended(job)) {
-            let name = job.metadata.name.clone().unwrap_or_default();
-            self.delete(&name).await?;
-            removed.push(name);
-        }
-        Ok(removed)
-    }
-
     /// Makes the Job and what its pods wait for, the Secret, which goes with the Job.
     pub(super) async fn create(&self) -> anyhow::Result<()> {
         let made = self
@@ -123,15 +111,7 @@ impl<'a> Load<'a> {
 
     /// Removes the Job and its pods.
     pub(super) async fn remove(&self) -> anyhow::Result<()> {
-        self.delete(&self.name).await
-    }
-
-    async fn delete(&self, name: &str) -> anyhow::Result<()> {
-        match self.jobs.delete(name, &DeleteParams::background()).await {
-            Ok(_) => Ok(()),
-            Err(error) if kubsets_kube::is_not_found(&error) => Ok(()),
-            Err(error) => Err(error).during(|| format!("delete the Job {name}")).map_err(Into::into),
-        }
+        Ok(leftovers::remove(&self.jobs, &self.name).await?)
     }
 
     /// Waits until all pods have ended and opens their reports. They live for as long as this holds its lines to them, and
@@ -214,13 +194,6 @@ fn last_report(log: &str) -> Result<LoadReport, String> {
     parcel.open().map_err(|error| error.to_string())
 }
 
-/// Whether a Job has come to its end or is decided to, with pods that only have to be gone.
-fn has_ended(job: &Job) -> bool {
-    let ends = ["Complete", "Failed", "SuccessCriteriaMet", "FailureTarget"];
-    let mut conditions = job.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    conditions.any(|one| ends.contains(&one.type_.as_str()) && one.status == "True")
-}
-
 fn phase(pod: &Pod) -> &str {
     pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or_default()
 }
@@ -266,17 +239,5 @@ mod tests {
         let job: Job = serde_json::from_value(job).expect("is a Job");
         let owners = owned(Secret::default(), &job).metadata.owner_references.expect("has an owner");
         assert_eq!((owners[0].name.as_str(), owners[0].uid.as_str()), ("kubsets-load-x", "u-1"));
-    }
-
-    #[test]
-    fn only_jobs_that_ended_are_left_over() {
-        let job = |condition: &str| -> Job {
-            serde_json::from_value(serde_json::json!({
-                "status": {"conditions": [{"type": condition, "status": "True"}]}
-            }))
-            .expect("is a Job")
-        };
-        assert!(["Complete", "Failed", "FailureTarget"].iter().all(|condition| has_ended(&job(condition))));
-        assert!(!has_ended(&job("Suspended")) && !has_ended(&Job::default()));
     }
 }
