@@ -113,7 +113,7 @@ percentile() {
   case $1 in
     kubsets) sed -n '/"corrected": {/,/}/s/.*"p'"$2"'": \([0-9.]*\).*/\1 ms/p' ;;
     wrk2) sed -n 's/^ *'"$2"'\.000% *\([0-9.]*\)\([a-z]*\)/\1 \2/p' ;;
-    oha | hey) sed -n 's/^ *'"$2"'[.0-9]*% in \([0-9.]*\) *\([a-z]*\).*/\1 \2/p' ;;
+    oha | hey) sed -n 's/^ *'"$2"'[.0-9]*%%* in \([0-9.]*\) *\([a-z]*\).*/\1 \2/p' ;;
     vegeta) awk -F', *' -v at="$([ "$2" = 90 ] && echo 4 || echo 6)" '/^Latencies/ {sub(/.*\] */, ""); print $at}' |
       sed 's/^\([0-9.]*\)\(.*\)/\1 \2/' ;;
     fortio) sed -n 's/^# target '"$2"'% \(.*\)/\1 s/p' ;;
