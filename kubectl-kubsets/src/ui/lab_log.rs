@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kubsets_engine::{LabEvent, LabRecord, LoadTick, PodChanges, PodSeen, StepStatus, Verdict};
+use kubsets_engine::{LabEvent, LabRecord, LoadTick, PodChanges, PodSeen, StepStatus, UndoReport, Verdict};
 
 use super::canary_log;
 use super::style::{Style, Tone};
@@ -142,10 +142,7 @@ pub(crate) fn line(event: &LabEvent) -> Option<(Tone, String)> {
         LabEvent::Evidence { title, text } => (Tone::Warn, format!("{title}:\n{text}")),
         LabEvent::Warning { message } => (Tone::Warn, format!("warning: {message}")),
         LabEvent::Undone(undo) => {
-            let (tone, word) =
-                if undo.equal { (Tone::Good, "everything is") } else { (Tone::Bad, "NOT everything is") };
-            let count = undo.comparisons.len();
-            (tone, format!("undone in {:.1} s: {word} as before ({count} objects compared)", undo.seconds))
+            (if undo.equal { Tone::Good } else { Tone::Bad }, format!("undo: {}", undone(undo)))
         }
         LabEvent::Finished(outcome) => {
             let tone = if outcome.verdict == Verdict::Pass { Tone::Good } else { Tone::Bad };
@@ -171,6 +168,16 @@ fn pods(changes: &PodChanges) -> (Tone, String) {
 
 fn with_detail(text: String, detail: &str) -> String {
     if detail.is_empty() { text } else { format!("{text} ({detail})") }
+}
+
+/// What the undo of a run came to.
+pub(crate) fn undone(undo: &UndoReport) -> String {
+    let all = undo.comparisons.len();
+    if all == 0 && undo.equal {
+        return "nothing to undo".to_owned();
+    }
+    let equal = all - undo.different().count();
+    format!("{equal} of {all} objects as before, in {:.1} s", undo.seconds)
 }
 
 #[cfg(test)]

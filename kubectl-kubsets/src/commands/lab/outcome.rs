@@ -2,7 +2,7 @@
 
 use kubsets_engine::{Outcome, StepStatus, Verdict};
 
-use crate::ui::{Style, Table, Tone, duration};
+use crate::ui::{Style, Table, Tone, duration, lab_log};
 
 /// Verdict, reason, steps, expectations, undo.
 pub(super) fn describe(outcome: &Outcome, style: Style) -> String {
@@ -30,9 +30,7 @@ pub(super) fn describe(outcome: &Outcome, style: Style) -> String {
         append!(text, "  {mark} {}{}\n", checked.expected, style.paint(Tone::Dim, &seen));
     }
     if let Some(undo) = &outcome.undo {
-        let equal = undo.comparisons.iter().filter(|one| one.equal).count();
-        let all = undo.comparisons.len();
-        append!(text, "\n  undo   {equal} of {all} objects as before, in {:.1} s\n", undo.seconds);
+        append!(text, "\n  undo   {}\n", lab_log::undone(undo));
         for object in undo.different() {
             append!(text, "  {} {object} is not as before\n", style.icon(Tone::Bad));
         }

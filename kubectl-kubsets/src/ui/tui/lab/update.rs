@@ -57,13 +57,8 @@ impl LabView {
                 self.checks.push(checked.clone());
             }
             LabEvent::Undone(undo) => {
-                let count = undo.comparisons.len();
-                let different = undo.different().count();
-                self.undone = Some(if undo.equal {
-                    (Tone::Good, format!("{count} objects as before, after {:.1} s", undo.seconds))
-                } else {
-                    (Tone::Bad, format!("{different} of {count} objects are NOT as before"))
-                });
+                let tone = if undo.equal { Tone::Good } else { Tone::Bad };
+                self.undone = Some((tone, lab_log::undone(undo)));
             }
             LabEvent::Finished(outcome) => {
                 "the run has ended".clone_into(&mut self.doing);
