@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use clap_complete::CompletionCandidate;
 use kubsets_cluster::command::HostRunner;
 use kubsets_cluster::current::{Current, Target};
 use kubsets_cluster::k3d::K3d;
@@ -33,6 +34,13 @@ pub(crate) enum Choice {
     Auto,
     /// This one.
     Only(ProviderKind),
+}
+
+impl Choice {
+    /// What can be typed, for completion.
+    pub(super) fn candidates() -> Vec<CompletionCandidate> {
+        ["auto", "native", "kind", "k3d", "current"].map(CompletionCandidate::new).into()
+    }
 }
 
 impl FromStr for Choice {
