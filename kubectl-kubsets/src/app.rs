@@ -6,6 +6,7 @@ use kubsets_kube::{Access, AccessOptions};
 
 use crate::cli::GlobalArgs;
 use crate::ui::Printer;
+use crate::usual_times::UsualTimes;
 
 /// Namespace of the demo stack.
 pub(crate) const STACK_NAMESPACE: &str = "kubsets-demo";
@@ -44,6 +45,11 @@ impl App {
             Some(folder) => folder,
             None => base("XDG_CACHE_HOME", ".cache").join("kubsets"),
         }
+    }
+
+    /// How long things usually take here.
+    pub(crate) fn usual_times(&self) -> UsualTimes {
+        UsualTimes::in_cache(&self.cache_dir())
     }
 }
 

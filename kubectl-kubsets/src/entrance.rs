@@ -12,7 +12,7 @@ use crate::ui::{ExitCode, Failure, Printer};
 /// Name of the Gateway and of its class.
 pub(crate) const GATEWAY: &str = "kubsets";
 
-/// Name of the `HTTPRoute` that leads from the Gateway to the stack.
+/// Name of the HTTPRoute that leads from the Gateway to the stack.
 pub(crate) const ROUTE: &str = "demo-app";
 
 /// Namespace of the gateway's controller and proxies.

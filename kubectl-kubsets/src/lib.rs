@@ -21,6 +21,7 @@ mod platform;
 mod report;
 mod signals;
 mod ui;
+mod usual_times;
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;

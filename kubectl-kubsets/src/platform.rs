@@ -2,6 +2,7 @@
 //!
 //! A component is data in `platform/<name>/component.yaml`; this module is the only reader.
 
+mod building;
 mod images;
 mod install;
 mod journal;

@@ -2,6 +2,7 @@
 
 pub(crate) mod canary_log;
 mod error;
+mod estimate;
 mod exit;
 pub(crate) mod lab_log;
 mod printer;
@@ -13,6 +14,8 @@ pub(crate) mod tui;
 mod units;
 
 pub(crate) use error::{Failure, usage_error};
+#[cfg(test)]
+pub(crate) use estimate::TimeLeft;
 pub(crate) use exit::ExitCode;
 pub(crate) use lab_log::LabLog;
 pub(crate) use printer::{Format, Printer, PrinterOptions, init_logs, set_color};

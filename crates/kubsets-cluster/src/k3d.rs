@@ -8,7 +8,7 @@ use crate::command::{Invocation, Runner, WORK};
 use crate::kind::GATEWAY_PORT;
 use crate::{
     ClusterInfo, ClusterName, ClusterSpec, Error, Events, Health, NodeInfo, Provider, ProviderKind, Result,
-    Role,
+    Role, Work,
 };
 
 /// Drives the tool `k3d`.
@@ -99,7 +99,7 @@ impl<R: Runner> Provider for K3d<R> {
         if self.listed()?.iter().any(|c| c.name == spec.name.as_str()) {
             events.note(&format!("k3d cluster `{}` exists already", spec.name));
         } else {
-            events.stage("creating the k3d cluster", 40);
+            events.stage("creating the k3d cluster", Work::once("create a k3d cluster", 40));
             let agents = (spec.nodes - 1).to_string();
             let port = format!("127.0.0.1:{GATEWAY_PORT}:{GATEWAY_PORT}@server:0");
             self.work([
@@ -127,7 +127,7 @@ impl<R: Runner> Provider for K3d<R> {
         if self.listed()?.iter().all(|c| c.name != name.as_str()) {
             return Ok(());
         }
-        events.stage("deleting the k3d cluster", 5);
+        events.stage("deleting the k3d cluster", Work::once("delete a k3d cluster", 5));
         self.work(["cluster", "delete", name.as_str()])?;
         self.leave(name);
         Ok(())
@@ -175,7 +175,7 @@ impl<R: Runner> Provider for K3d<R> {
             .map(|i| format!("{name}-extra{i}"))
             .find(|n| taken.iter().all(|t| !t.name.contains(n.as_str())));
         let node = free.expect("a cluster has fewer nodes than names");
-        events.stage(&format!("adding {node}"), 15);
+        events.stage(&format!("adding {node}"), Work::once("add a k3d node", 15));
         self.work(["node", "create", &node, "--cluster", name.as_str(), "--role", "agent", "--wait"])?;
         Ok(format!("k3d-{node}-0"))
     }
@@ -186,12 +186,12 @@ impl<R: Runner> Provider for K3d<R> {
             let known = nodes.iter().map(|n| n.name.as_str()).collect::<Vec<_>>().join(", ");
             return Err(Error::NoNode { cluster: name.to_string(), node: node.into(), known });
         }
-        events.stage(&format!("removing {node}"), 5);
+        events.stage(&format!("removing {node}"), Work::once("remove a k3d node", 5));
         self.work(["node", "delete", node]).map(drop)
     }
 
     fn load_images(&self, name: &ClusterName, archives: &[PathBuf], events: &dyn Events) -> Result<()> {
-        events.stage("loading images into k3d", 3 * archives.len() as u32);
+        events.stage("loading images into k3d", Work::each("load an image into k3d", 3, archives.len()));
         let paths: Vec<_> = archives.iter().map(|a| a.to_string_lossy()).collect();
         let args = ["image", "import", "--cluster", name.as_str()];
         self.work(args.into_iter().chain(paths.iter().map(AsRef::as_ref))).map(drop)

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::command::{Invocation, Runner, WORK};
 use crate::{
     ClusterInfo, ClusterName, ClusterSpec, Error, Events, Health, NodeInfo, Provider, ProviderKind, Result,
-    Role,
+    Role, Work,
 };
 
 /// The port of the host that leads to the gateway's `NodePort`.
@@ -74,7 +74,7 @@ impl<R: Runner> Provider for Kind<R> {
             events.note(&format!("kind cluster `{}` exists already", spec.name));
             self.runner.run(&self.entering(["export", "kubeconfig", "--name", spec.name.as_str()]))?;
         } else {
-            events.stage("creating the kind cluster", 60);
+            events.stage("creating the kind cluster", Work::once("create a kind cluster", 60));
             let image = format!("kindest/node:{}", spec.kubernetes);
             let args = [
                 "create",
@@ -94,7 +94,7 @@ impl<R: Runner> Provider for Kind<R> {
     }
 
     fn delete(&self, name: &ClusterName, events: &dyn Events) -> Result<()> {
-        events.stage("deleting the kind cluster", 5);
+        events.stage("deleting the kind cluster", Work::once("delete a kind cluster", 5));
         let delete = self.entering(["delete", "cluster", "--name", name.as_str()]);
         self.runner.run(&delete.within(WORK)).map(drop)
     }
@@ -134,7 +134,7 @@ impl<R: Runner> Provider for Kind<R> {
     }
 
     fn load_images(&self, name: &ClusterName, archives: &[PathBuf], events: &dyn Events) -> Result<()> {
-        events.stage("loading images into kind", 3 * archives.len() as u32);
+        events.stage("loading images into kind", Work::each("load an image into kind", 3, archives.len()));
         for archive in archives {
             let archive = archive.to_string_lossy();
             let load = ["load", "image-archive", &archive, "--name", name.as_str()];

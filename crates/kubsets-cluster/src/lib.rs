@@ -16,6 +16,6 @@ pub mod native;
 pub mod provider;
 
 pub use error::{Error, Result};
-pub use event::{Event, Events};
+pub use event::{Event, Events, Work};
 pub use name::ClusterName;
 pub use provider::{ClusterInfo, ClusterSpec, Health, NodeInfo, Provider, ProviderKind, Role};

@@ -25,7 +25,7 @@ fn show(progress: Progress) {
     let Progress { subject, stage, event } = progress;
     match event {
         Event::Started { estimate } => eprintln!("{subject}: {stage} (about {} s)", estimate.as_secs()),
-        Event::Finished { elapsed } => eprintln!("{subject}: {stage}: {:.1} s", elapsed.as_secs_f64()),
+        Event::Finished { elapsed, .. } => eprintln!("{subject}: {stage}: {:.1} s", elapsed.as_secs_f64()),
         Event::Waiting => eprintln!("{subject}: {stage}"),
         Event::Running { .. } | Event::Cached => {}
     }

@@ -15,7 +15,7 @@ use crate::{
     go,
     inputs::Inputs,
     oci::{self, LayerFile},
-    progress::{Progress, Sink, Stage, cached},
+    progress::{Expected, Progress, Sink, Stage, cached},
     prune::prune,
     recipe::{Layer, Recipe, RecipeError},
     sbom,
@@ -24,6 +24,11 @@ use crate::{
 
 /// Images that have a newer one of the same name stay that long in the cache.
 const SUPERSEDED_AFTER: Duration = Duration::from_hours(24);
+
+/// The last stage of an image.
+const IMAGE: &str = "image";
+/// What writing a layer or an image takes.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// An image in the cache.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,7 +106,7 @@ pub fn build(
     recipe.check()?;
     let keys = keys(recipe, inputs)?;
     if cache.has("images", &keys.image) {
-        cached(sink, &recipe.reference, "image");
+        cached(sink, &recipe.reference, IMAGE);
         return read(&cache.path("images", &keys.image));
     }
     let mut layers = vec![layer(None, &keys.layers[0], recipe, inputs, cache, sink)?];
@@ -124,23 +129,21 @@ pub fn is_cached(recipe: &Recipe, inputs: &Inputs, cache: &Cache) -> bool {
     keys(recipe, inputs).is_ok_and(|keys| cache.has("images", &keys.image))
 }
 
-/// Time that [`build`] needs on two cores, without the parts that are in the cache.
-pub fn estimate(recipe: &Recipe, inputs: &Inputs, cache: &Cache) -> Duration {
-    if is_cached(recipe, inputs, cache) {
-        return Duration::ZERO;
+/// The stages of [`build`] for these images that take more than a moment, without what is in the cache.
+pub fn outline(recipes: &[Recipe], inputs: &Inputs, cache: &Cache) -> Vec<Expected> {
+    let mut stages = Vec::new();
+    for recipe in recipes.iter().filter(|recipe| !is_cached(recipe, inputs, cache)) {
+        let is_absent =
+            |layer: &&Layer| source::key(layer, inputs).map_or(true, |key| !cache.has("layers", &key));
+        for layer in recipe.layers.iter().filter(is_absent) {
+            match layer {
+                Layer::GoBinary(binary) => go::expect(binary, inputs, cache, &mut stages),
+                other => source::expect(other, &recipe.reference, cache, &mut stages),
+            }
+        }
+        Expected::new(&recipe.reference, IMAGE, MOMENT).join(&mut stages);
     }
-    let layers = recipe.layers.iter().map(|layer| {
-        if source::key(layer, inputs).is_ok_and(|key| cache.has("layers", &key)) {
-            return Duration::ZERO;
-        }
-        match layer {
-            Layer::GoBinary(binary) => go::estimate(&binary.package),
-            Layer::Debian(layer) => source::debian_estimate(layer),
-            Layer::Wheel(_) | Layer::Maven(_) => Duration::from_secs(10),
-            Layer::RustBinary(_) | Layer::Files(_) => Duration::ZERO,
-        }
-    });
-    layers.sum::<Duration>() + Duration::from_secs(1)
+    stages
 }
 
 /// The images in the cache, newest last.
@@ -188,7 +191,7 @@ fn layer(
             Some(spec) => source::files(spec, &context, sink),
         };
         let files = files.map_err(|error| failed(recipe, &name, error))?;
-        let stage = Stage::start(sink, reference, format!("layer {name}"), Duration::from_secs(1));
+        let stage = Stage::start(sink, reference, format!("layer {name}"), MOMENT);
         let meta = write_layer(&files, folder).map_err(CacheError::at(folder))?;
         let path = folder.join("layer.json");
         let json = serde_json::to_vec(&meta).expect("layer data is made of strings and numbers");
@@ -226,7 +229,7 @@ fn assemble(
     folder: &Path,
     sink: Sink<'_>,
 ) -> Result<(), BuildError> {
-    let stage = Stage::start(sink, &recipe.reference, "image", Duration::from_secs(1));
+    let stage = Stage::start(sink, &recipe.reference, IMAGE, MOMENT);
     let (files, parts): (Vec<LayerFile>, Vec<Vec<Part>>) = layers.iter().cloned().unzip();
     let revision = recipe.revision.as_deref().unwrap_or(&inputs.revision);
     let digest = oci::write(recipe, revision, &files, &folder.join("layout"), &folder.join("image.tar"))

@@ -1,11 +1,11 @@
 //! Runs other programs: keeps their last output for the error and sends progress meanwhile.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashSet, VecDeque},
     ffi::OsStr,
     io::{self, BufRead, BufReader, Read},
     process::{Command, ExitStatus, Stdio},
-    sync::mpsc,
+    sync::{Arc, mpsc},
     thread,
     time::Duration,
 };
@@ -71,6 +71,15 @@ pub(crate) fn output(command: &mut Command) -> Result<String, CommandError> {
 
 /// Runs a program that may take minutes and ticks the stage each second.
 pub(crate) fn run(command: &mut Command, stage: &mut Stage<'_>) -> Result<(), CommandError> {
+    run_counted(command, stage, HashSet::new())
+}
+
+/// [`run`] for a program that prints a line with its name for each of these parts: the stage advances by it.
+pub(crate) fn run_counted(
+    command: &mut Command,
+    stage: &mut Stage<'_>,
+    parts: HashSet<String>,
+) -> Result<(), CommandError> {
     let program = name_of(command);
     tracing::debug!(command = ?command, "run");
     let mut child = command
@@ -79,14 +88,19 @@ pub(crate) fn run(command: &mut Command, stage: &mut Stage<'_>) -> Result<(), Co
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| io_error(program.clone(), error))?;
-    let (done, ended) = mpsc::channel::<()>();
+    let (sender, done) = mpsc::channel();
+    let parts = Arc::new(parts);
     let readers = [
-        child.stdout.take().map(|pipe| keep_lines(pipe, done.clone())),
-        child.stderr.take().map(|pipe| keep_lines(pipe, done.clone())),
+        child.stdout.take().map(|pipe| keep_lines(pipe, Arc::clone(&parts), sender.clone())),
+        child.stderr.take().map(|pipe| keep_lines(pipe, parts, sender.clone())),
     ];
-    drop(done);
-    while ended.recv_timeout(Duration::from_secs(1)) == Err(mpsc::RecvTimeoutError::Timeout) {
-        stage.tick();
+    drop(sender);
+    loop {
+        match done.recv_timeout(Duration::from_secs(1)) {
+            Ok(()) => stage.advance(),
+            Err(mpsc::RecvTimeoutError::Timeout) => stage.tick(),
+            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+        }
     }
     let lines: Vec<String> =
         readers.into_iter().flatten().filter_map(|reader| reader.join().ok()).flatten().collect();
@@ -97,9 +111,10 @@ pub(crate) fn run(command: &mut Command, stage: &mut Stage<'_>) -> Result<(), Co
     Err(CommandError::Failed { program, status, output: lines.join("\n") })
 }
 
-/// Reads a pipe to its end and returns its last lines; the sender is dropped with the thread.
+/// Reads a pipe to its end, tells of parts and returns the last other lines; the sender is dropped with the thread.
 fn keep_lines(
     pipe: impl Read + Send + 'static,
+    parts: Arc<HashSet<String>>,
     done: mpsc::Sender<()>,
 ) -> thread::JoinHandle<VecDeque<String>> {
     thread::spawn(move || {
@@ -107,12 +122,16 @@ fn keep_lines(
         for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
             let line = String::from_utf8_lossy(&line).into_owned();
             tracing::trace!("{line}");
+            if parts.contains(&line) {
+                // nobody listens after the end
+                let _ = done.send(());
+                continue;
+            }
             if kept.len() == KEPT_LINES {
                 kept.pop_front();
             }
             kept.push_back(line);
         }
-        drop(done);
         kept
     })
 }
@@ -145,6 +164,23 @@ mod tests {
         assert!(text.contains("sh failed (exit status: 3)") && text.contains("no luck"), "{text}");
         assert!(!text.contains("\n10\n"), "old lines are dropped: {text}");
         assert_eq!(events, [Event::Started { estimate: Duration::ZERO }]);
+    }
+
+    #[test]
+    fn lines_that_name_parts_advance_the_stage_and_are_not_kept() {
+        let mut done = Vec::new();
+        let mut sink = |progress: crate::Progress| {
+            if let Event::Running { parts: Some(parts), .. } = progress.event {
+                done.push((parts.done, parts.of));
+            }
+        };
+        let mut stage = Stage::start(&mut sink, "test", "build", Duration::ZERO);
+        stage.expect(2, "packages");
+        let parts = ["one", "two"].map(str::to_owned).into();
+        let script = "echo one; echo '# two'; echo two >&2; exit 1";
+        let error = run_counted(command("sh").args(["-c", script]), &mut stage, parts).unwrap_err();
+        assert_eq!(done, [(0, 2), (1, 2), (2, 2)]);
+        assert!(error.to_string().ends_with(":\n# two"), "{error}");
     }
 
     #[test]

@@ -30,13 +30,13 @@ mod source;
 mod tree;
 mod zip;
 
-pub use build::{BuildError, BuiltImage, build, estimate, is_cached, list};
+pub use build::{BuildError, BuiltImage, build, is_cached, list, outline};
 pub use cache::{Cache, CacheError};
 pub use command::CommandError;
 pub use go::{GoError, GoModule, ModuleSource, module_dir};
 pub use inputs::{Crate, Inputs};
-pub use native::{NativeBinaries, native_binaries, native_estimate};
-pub use progress::{Event, Progress};
+pub use native::{NativeBinaries, native_binaries, native_outline};
+pub use progress::{Event, Expected, Parts, Progress};
 pub use recipe::{
     DebianLayer, FileEntry, GoBinary, JarArtifact, Layer, MavenLayer, Recipe, RecipeError, RustBinary,
     WheelLayer,

@@ -4,7 +4,6 @@ use std::{
     collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use crate::{
@@ -12,7 +11,7 @@ use crate::{
     digest,
     go::{self, GoError},
     inputs::Inputs,
-    progress::Progress,
+    progress::{Expected, Progress},
     recipe::GoBinary,
 };
 
@@ -81,13 +80,13 @@ fn programs(inputs: &Inputs) -> Vec<GoBinary> {
         .collect()
 }
 
-/// Time that [`native_binaries`] needs for what is not in the cache yet, on two cores.
-pub fn native_estimate(inputs: &Inputs, cache: &Cache) -> Duration {
-    programs(inputs)
-        .iter()
-        .filter(|program| !go::is_cached(program, inputs, cache))
-        .map(|program| go::estimate(&program.package))
-        .sum()
+/// The stages of [`native_binaries`] for what is not in the cache yet.
+pub fn native_outline(inputs: &Inputs, cache: &Cache) -> Vec<Expected> {
+    let mut stages = Vec::new();
+    for program in programs(inputs).iter().filter(|program| !go::is_cached(program, inputs, cache)) {
+        go::expect(program, inputs, cache, &mut stages);
+    }
+    stages
 }
 
 /// Builds the host's programs, or takes them from the cache.
@@ -130,6 +129,8 @@ pub(crate) fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::go::GoModule;
 
@@ -149,7 +150,12 @@ mod tests {
         let versions: Vec<String> =
             programs(&inputs).into_iter().flat_map(|program| program.variables.into_values()).collect();
         assert_eq!(versions, ["v2.3.7", "v2.3.7", "v2.3.7", "v3.21.4"]);
-        let nothing_cached = native_estimate(&inputs, &Cache::new("/nonexistent"));
-        assert!(nothing_cached > Duration::from_mins(5), "{nothing_cached:?}");
+        let stages = native_outline(&inputs, &Cache::new("/nonexistent"));
+        let nothing_cached: Duration = stages.iter().map(|stage| stage.usual).sum();
+        assert!(nothing_cached > Duration::from_mins(2), "{nothing_cached:?}");
+        let subjects: Vec<&str> = stages.iter().map(|stage| stage.subject.as_str()).collect();
+        let containerd = "github.com/containerd/containerd/v2";
+        assert_eq!(subjects[..6], ["go", "kubelet", "kubeadm", "kubectl", containerd, "containerd"]);
+        assert_eq!(subjects.len(), 9, "sources come once: {subjects:?}");
     }
 }

@@ -21,12 +21,10 @@ pub enum Event {
         /// Measured on two cores with nothing cached.
         estimate: Duration,
     },
-    /// The stage still runs. Sent about once a second for stages that run another program.
+    /// The stage still runs. Sent about once a second for stages that run another program, and when a part is done.
     Running {
-        /// Time since the start of the stage.
-        elapsed: Duration,
-        /// The same estimate as at the start.
-        estimate: Duration,
+        /// How far it is, where that is known.
+        parts: Option<Parts>,
     },
     /// The stage waits for another process that builds the same thing.
     Waiting,
@@ -34,9 +32,51 @@ pub enum Event {
     Finished {
         /// Time the stage took.
         elapsed: Duration,
+        /// The parts that it consisted of, where that is known.
+        parts: Option<Parts>,
     },
     /// Nothing had to be done.
     Cached,
+}
+
+/// A stage that lies ahead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// The subject of its messages.
+    pub subject: String,
+    /// Its name in them.
+    pub stage: String,
+    /// How long it takes on two cores.
+    pub usual: Duration,
+}
+
+impl Expected {
+    pub(crate) fn new(subject: &str, stage: impl Into<String>, usual: Duration) -> Self {
+        Self { subject: subject.to_owned(), stage: stage.into(), usual }
+    }
+
+    /// Begins it.
+    pub(crate) fn start(self, sink: Sink<'_>) -> Stage<'_> {
+        Stage::start(sink, &self.subject, self.stage, self.usual)
+    }
+
+    /// Adds it to others, unless it is among them.
+    pub(crate) fn join(self, others: &mut Vec<Self>) {
+        if !others.iter().any(|other| (&other.subject, &other.stage) == (&self.subject, &self.stage)) {
+            others.push(self);
+        }
+    }
+}
+
+/// How far a stage is that consists of parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parts {
+    /// Parts that are done.
+    pub done: usize,
+    /// All parts, at least one.
+    pub of: usize,
+    /// What they are, for example `packages`.
+    pub what: &'static str,
 }
 
 /// The caller's callback.
@@ -47,26 +87,44 @@ pub(crate) struct Stage<'a> {
     sink: Sink<'a>,
     subject: String,
     name: String,
-    estimate: Duration,
+    parts: Option<Parts>,
     started: Instant,
 }
 
 impl<'a> Stage<'a> {
     pub(crate) fn start(sink: Sink<'a>, subject: &str, name: impl Into<String>, estimate: Duration) -> Self {
-        let mut stage =
-            Self { sink, subject: subject.to_owned(), name: name.into(), estimate, started: Instant::now() };
+        let mut stage = Self {
+            sink,
+            subject: subject.to_owned(),
+            name: name.into(),
+            parts: None,
+            started: Instant::now(),
+        };
         stage.send(Event::Started { estimate });
         stage
     }
 
     pub(crate) fn tick(&mut self) {
-        let (elapsed, estimate) = (self.started.elapsed(), self.estimate);
-        self.send(Event::Running { elapsed, estimate });
+        self.send(Event::Running { parts: self.parts });
+    }
+
+    /// Says of how many parts the stage consists; of none, nothing is known.
+    pub(crate) fn expect(&mut self, of: usize, what: &'static str) {
+        self.parts = (of > 0).then_some(Parts { done: 0, of, what });
+        self.tick();
+    }
+
+    /// One more part is done.
+    pub(crate) fn advance(&mut self) {
+        if let Some(parts) = &mut self.parts {
+            parts.done = parts.of.min(parts.done + 1);
+        }
+        self.tick();
     }
 
     pub(crate) fn finish(mut self) {
         let elapsed = self.started.elapsed();
-        self.send(Event::Finished { elapsed });
+        self.send(Event::Finished { elapsed, parts: self.parts });
     }
 
     fn send(&mut self, event: Event) {

@@ -19,13 +19,12 @@ use crate::{
     digest, elf,
     go::{self, GoError},
     inputs::{Crate, Inputs},
-    progress::Sink,
+    progress::{Expected, Sink},
     recipe::{FileEntry, GoBinary, Layer, RustBinary},
     tree::{Content, Node, Tree},
 };
 
 pub(crate) use base::{base_key, base_layer};
-pub(crate) use debian::estimate as debian_estimate;
 
 /// The version of our own programs.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -124,6 +123,19 @@ pub(crate) fn key(layer: &Layer, inputs: &Inputs) -> Result<String, SourceError>
         }
         other => digest::of_key(&(other, architecture)),
     })
+}
+
+/// The stage that brings the files of a layer of `subject`, added to others where it takes more than a moment.
+pub(crate) fn expect(layer: &Layer, subject: &str, cache: &Cache, others: &mut Vec<Expected>) {
+    let stage = match layer {
+        Layer::Debian(layer) => Some(debian::expected(layer, subject)),
+        Layer::Wheel(wheel) => Some(wheel::expected(wheel, subject)),
+        Layer::Maven(jars) => maven::expected(jars, subject, cache),
+        Layer::GoBinary(_) | Layer::RustBinary(_) | Layer::Files(_) => None,
+    };
+    if let Some(stage) = stage {
+        stage.join(others);
+    }
 }
 
 /// Where the files of a layer come from and where they are put.

@@ -31,9 +31,21 @@ const EXAMPLES: &[Examples] = &[
                 "400 requests/s for 20 s, as JSON",
                 "load http://127.0.0.1:8080/ --rate 400 --duration 20s -o json",
             ),
-            ("the demo app, as a gate", "load --rate poisson:200 --fail-if p99>50ms --fail-if errors>1%"),
+            ("the demo app, as a gate", "load --rate poisson:200 --fail-if 'p99>50ms' --fail-if 'errors>1%'"),
         ],
     ),
+    (
+        &["cluster", "create"],
+        &[
+            ("a cluster that suits this machine", "cluster create"),
+            ("a second one with three nodes", "cluster create --name second --nodes 3"),
+        ],
+    ),
+    (&["cluster", "delete"], &[("without a question", "cluster delete --name second --confirm second")]),
+    (&["cluster", "status"], &[("its nodes", "cluster status")]),
+    (&["cluster", "kubeconfig"], &[("for another machine", "cluster kubeconfig > kubeconfig.yaml")]),
+    (&["cluster", "remove-node"], &[("the second worker", "cluster remove-node kubsets-worker2")]),
+    (&["cluster", "load-image"], &[("an image that docker built", "cluster load-image api.tar")]),
     (&["images", "build"], &[("all images", "images build"), ("one of them", "images build demo-app")]),
     (&["images", "save"], &[("an archive for docker load", "images save demo-app --to demo-app.tar")]),
     (&["images", "push"], &[("to a local registry", "images push demo-app --to localhost:5000")]),
@@ -172,6 +184,17 @@ mod tests {
                 if let Err(error) = crate::cli::Cli::try_parse_from(words) {
                     panic!("`{arguments}`: {error}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_shell_takes_no_part_of_an_example_for_a_file() {
+        for (_, lines) in EXAMPLES {
+            for (_, arguments) in *lines {
+                let unquoted: String = arguments.split('\'').step_by(2).collect();
+                let rest = unquoted.replacen(" > ", "", 1).replacen(" < ", "", 1);
+                assert!(!rest.contains(['<', '>', '|', '&', ';', '*', '$']), "{arguments}");
             }
         }
     }

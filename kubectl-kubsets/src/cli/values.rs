@@ -50,6 +50,14 @@ pub(crate) fn parse_percent(text: &str) -> Result<Percent, String> {
     if (0.0..=100.0).contains(&value) { Ok(Percent(value / 100.0)) } else { Err(wrong()) }
 }
 
+/// Parses the number of a cluster's nodes: 1 to 5.
+pub(crate) fn parse_nodes(text: &str) -> Result<u8, String> {
+    match text.trim().parse() {
+        Ok(nodes @ 1..=5) => Ok(nodes),
+        _ => Err("a cluster has 1 to 5 nodes".to_owned()),
+    }
+}
+
 /// Parses one weight of a canary: a whole percentage from 1 to 100.
 pub(crate) fn parse_weight(text: &str) -> Result<u8, String> {
     let figures = text.trim().trim_end_matches('%').trim_end();
@@ -128,6 +136,14 @@ mod tests {
         assert_eq!(parse_weight("25%"), Ok(25));
         for text in ["0", "101", "2.5", "", "300"] {
             assert!(parse_weight(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_cluster_has_a_handful_of_nodes() {
+        assert_eq!(parse_nodes("5"), Ok(5));
+        for text in ["0", "6", "", "two", "-1"] {
+            assert_eq!(parse_nodes(text), Err("a cluster has 1 to 5 nodes".to_owned()), "{text}");
         }
     }
 

@@ -12,6 +12,7 @@ use kubsets_cluster::{ClusterInfo, ClusterName, ClusterSpec, Health, ProviderKin
 use serde::Serialize;
 
 use crate::app::App;
+use crate::cli::values::parse_nodes;
 use crate::ui::{Cell, ExitCode, Failure, Format, Risk, Style, Table, Tone};
 
 pub(crate) use providers::{Choice, Clusters, Progress};
@@ -31,7 +32,8 @@ pub(crate) struct Which {
     pub(crate) name: ClusterName,
 
     /// Who makes it: native (namespaces of this host), kind, k3d, current (a context that exists), or auto
-    #[arg(long, value_name = "PROVIDER", default_value = "auto")]
+    #[arg(long, value_name = "PROVIDER", default_value = "auto",
+          add = clap_complete::ArgValueCandidates::new(Choice::candidates))]
     pub(crate) provider: Choice,
 }
 
@@ -57,7 +59,7 @@ enum Command {
         #[command(flatten)]
         which: Which,
         /// Nodes in all, 1 to 5; the first is the control plane
-        #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=5))]
+        #[arg(long, value_name = "N", default_value_t = 2, value_parser = parse_nodes)]
         nodes: u8,
     },
     /// Remove a cluster and everything that belongs to it

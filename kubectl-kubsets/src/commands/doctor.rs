@@ -41,7 +41,9 @@ enum State {
 
 impl Check {
     fn ok(name: impl Into<String>, found: impl Into<String>) -> Self {
-        Self { name: name.into(), state: State::Ok, found: found.into(), fix: None }
+        // some programs write colours into their version, also where no terminal is
+        let found = anstream::adapter::strip_str(&found.into()).to_string();
+        Self { name: name.into(), state: State::Ok, found, fix: None }
     }
 
     fn warning(name: impl Into<String>, found: impl Into<String>, fix: impl Into<String>) -> Self {
@@ -163,7 +165,7 @@ mod tests {
         let report = Report {
             choice: Some("native".into()),
             providers: vec![
-                Check::ok("native", "root, namespaces, 7 programs"),
+                Check::ok("native", "\u{1b}[1mroot\u{1b}[m, namespaces, 7 programs"),
                 Check::missing("kind", "no container engine answers", "start Docker"),
             ],
             host: vec![Check::warning("disk", "3 GiB free", "free some space")],

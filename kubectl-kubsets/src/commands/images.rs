@@ -272,8 +272,10 @@ fn show(app: &App, list: &[Listed]) -> anyhow::Result<()> {
                     Some(digest) => Cell::from(digest.chars().take(19).collect::<String>()),
                     None => Cell::new(Tone::Dim, "not built"),
                 };
+                // the registry is the same for all
+                let name = image.reference.split_once('/').map_or(image.reference.as_str(), |(_, name)| name);
                 table.row([
-                    image.reference.clone().into(),
+                    name.into(),
                     image.component.clone().into(),
                     image.size.map(bytes).unwrap_or_default().into(),
                     digest,

@@ -24,6 +24,11 @@ enum Command {
     Docs,
     /// Print docs/schemas/report.json
     ReportSchema,
+    /// Print the live picture of a recorded run as an SVG that moves, such as docs/canary.svg
+    Recording {
+        /// The run, or the folder of its record
+        run: String,
+    },
     /// Print the folder of the host's programs (kubectl, helm, ...), built where they are missing
     Programs,
     /// Watch a run from inside the cluster and undo it when its driver dies
@@ -53,6 +58,7 @@ pub(crate) fn run_alone(args: &Args) -> Option<anyhow::Result<ExitCode>> {
     match &args.command {
         Command::Docs
         | Command::ReportSchema
+        | Command::Recording { .. }
         | Command::Programs
         | Command::Watchdog { .. }
         | Command::LoadPod(_) => None,
@@ -83,6 +89,11 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         }
         Command::ReportSchema => {
             app.ui.data(&kubsets_report::schema());
+            Ok(ExitCode::Success)
+        }
+        Command::Recording { run } => {
+            let state = kubsets_undo::StateDir::at(app.state_dir());
+            app.ui.data(&crate::commands::replay::svg(&crate::commands::report::folder(&state, &run)?)?);
             Ok(ExitCode::Success)
         }
         Command::Programs => {

@@ -135,7 +135,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     html: Option<PathBuf>,
 
-    /// File for the results as `JUnit` XML: a test case for each --fail-if and one for the load generator
+    /// File for the results as JUnit XML: a test case for each --fail-if and one for the load generator
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, conflicts_with = "find_max")]
     junit: Option<PathBuf>,
 

@@ -1,5 +1,6 @@
 //! `replay`: shows a recorded run again, or judges its seconds again. Reads the record alone; asks no cluster.
 
+mod film;
 mod pace;
 mod recording;
 mod rejudge;
@@ -16,6 +17,7 @@ use crate::cli::values::{Percent, parse_percent};
 use crate::ui::tui::{self, CanaryView, Facts, LabFacts, LabView};
 use crate::ui::{Cell, ExitCode, Failure, Format, LabLog, Printer, Style, Table, Tone, canary_log};
 
+pub(crate) use film::svg;
 use pace::{Speed, Timed};
 use recording::Recording;
 use rejudge::{Rejudged, Verdict, rejudge};
@@ -102,13 +104,14 @@ pub(crate) async fn run(app: &App, scope: Scope<'_>, args: Args) -> anyhow::Resu
     }
 }
 
-/// What a canary was called: its lab, or its Deployment.
+/// What a canary was called: its lab, as the live picture names it, or its Deployment.
 fn title(records: &[Record]) -> String {
     let started = records.iter().find_map(|record| match &record.event {
-        RunEvent::Started { lab, deployment, .. } => Some(lab.as_ref().unwrap_or(deployment).clone()),
+        RunEvent::Started { lab: Some(lab), .. } => Some(lab.strip_prefix("canary.").unwrap_or(lab)),
+        RunEvent::Started { deployment, .. } => Some(deployment),
         _ => None,
     });
-    started.unwrap_or_default()
+    started.unwrap_or_default().to_owned()
 }
 
 /// As a picture, until the user leaves.

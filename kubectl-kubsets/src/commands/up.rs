@@ -11,6 +11,7 @@ use super::doctor;
 use super::dry_run::{self, DryRun};
 use super::images::Registry;
 use crate::app::{App, STACK_NAMESPACE};
+use crate::cli::values::parse_nodes;
 use crate::http::Http;
 use crate::platform;
 use crate::ui::{ExitCode, Failure, Printer, Risk, duration};
@@ -28,7 +29,7 @@ pub(crate) struct Args {
     which: Which,
 
     /// Nodes in all of a new cluster, 1 to 5
-    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=5))]
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = parse_nodes)]
     nodes: u8,
 
     /// Shape of the demo stack

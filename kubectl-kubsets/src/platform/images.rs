@@ -1,18 +1,17 @@
 //! Images and programs of the components, from the cache or built.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use kubsets_cluster::native::{Parts, PartsSource};
 use kubsets_cluster::{Error, Events};
-use kubsets_image::{
-    BuildError, BuiltImage, Cache, Event, GoError, Inputs, Layer, NativeBinaries, Progress, Recipe,
-};
+use kubsets_image::{BuildError, BuiltImage, Cache, GoError, Inputs, Layer, NativeBinaries, Recipe};
 
+use super::building::tell;
 use super::{Component, components};
 use crate::app::App;
 use crate::assets;
-use crate::ui::{Printer, Step};
+use crate::ui::Printer;
+use crate::usual_times::UsualTimes;
 
 /// Builds what is missing in the cache, and tells about it.
 #[derive(Clone)]
@@ -21,6 +20,7 @@ pub(crate) struct ImageStore {
     cache: Cache,
     inputs: Inputs,
     ui: Printer,
+    times: UsualTimes,
 }
 
 impl ImageStore {
@@ -36,7 +36,7 @@ impl ImageStore {
         inputs.crates = serde_json::from_str(assets::CRATES).expect("the build wrote them");
         inputs.revision = env!("KUBSETS_BUILD_COMMIT").into();
         let root = app.cache_dir();
-        Ok(Self { cache: Cache::new(&root), root, inputs, ui: app.ui.clone() })
+        Ok(Self { cache: Cache::new(&root), root, inputs, ui: app.ui.clone(), times: app.usual_times() })
     }
 
     /// The recipes of these components' images.
@@ -49,13 +49,12 @@ impl ImageStore {
     /// # Errors
     /// The first image that cannot be built.
     pub(crate) fn build(&self, recipes: &[Recipe]) -> Result<Vec<BuiltImage>, BuildError> {
-        let left: Duration =
-            recipes.iter().map(|r| kubsets_image::estimate(r, &self.inputs, &self.cache)).sum();
         let step = self.ui.step(format!("Images ({})", recipes.len()));
-        step.expect(left);
+        let ahead = kubsets_image::outline(recipes, &self.inputs, &self.cache);
+        let mut tell = tell(&step, &self.times, ahead);
         let mut built = Vec::new();
         for recipe in recipes {
-            built.push(kubsets_image::build(recipe, &self.inputs, &self.cache, &mut tell(&step))?);
+            built.push(kubsets_image::build(recipe, &self.inputs, &self.cache, &mut tell)?);
         }
         let size: u64 = built.iter().map(|image| image.size).sum();
         step.done(format!("{} of them, {}", built.len(), crate::ui::bytes(size)));
@@ -77,7 +76,7 @@ impl ImageStore {
     /// # Errors
     /// When this build lacks a component.
     pub(crate) fn is_warm(&self) -> anyhow::Result<bool> {
-        let programs = kubsets_image::native_estimate(&self.inputs, &self.cache).is_zero();
+        let programs = kubsets_image::native_outline(&self.inputs, &self.cache).is_empty();
         Ok(programs && PlatformParts::third_party(&components()?).all(|recipe| self.has(&recipe)))
     }
 
@@ -86,10 +85,11 @@ impl ImageStore {
     /// # Errors
     /// When Go is missing or a build fails.
     pub(crate) fn programs(&self) -> Result<NativeBinaries, GoError> {
-        let step = self.ui.step("Programs (kubelet, containerd, kubectl, helm)");
-        step.expect(kubsets_image::native_estimate(&self.inputs, &self.cache));
-        let programs = kubsets_image::native_binaries(&self.inputs, &self.cache, &mut tell(&step))?;
-        step.done("");
+        let step = self.ui.step("Programs");
+        let ahead = kubsets_image::native_outline(&self.inputs, &self.cache);
+        let mut tell = tell(&step, &self.times, ahead);
+        let programs = kubsets_image::native_binaries(&self.inputs, &self.cache, &mut tell)?;
+        step.done("kubelet, kubeadm, kubectl, containerd, helm");
         Ok(programs)
     }
 
@@ -99,21 +99,10 @@ impl ImageStore {
     /// When it cannot be downloaded.
     pub(crate) fn module(&self, path: &str) -> anyhow::Result<PathBuf> {
         let step = self.ui.step(format!("Module {path}"));
-        let folder = kubsets_image::module_dir(path, &self.inputs, &self.cache, &mut tell(&step))?;
+        let mut tell = tell(&step, &self.times, Vec::new());
+        let folder = kubsets_image::module_dir(path, &self.inputs, &self.cache, &mut tell)?;
         step.done("");
         Ok(folder)
-    }
-}
-
-/// Passes what a build says on to a step.
-fn tell(step: &Step) -> impl FnMut(Progress) {
-    let step = step.clone();
-    move |progress| match progress.event {
-        Event::Started { .. } | Event::Running { .. } => {
-            step.update(format!("{}: {}", progress.subject, progress.stage));
-        }
-        Event::Waiting => step.update(format!("{}: another process builds it", progress.subject)),
-        Event::Finished { .. } | Event::Cached => {}
     }
 }
 

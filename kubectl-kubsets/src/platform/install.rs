@@ -12,14 +12,19 @@ use kubsets_kube::{
 use super::journal::InstallJournal;
 use super::render::Rendered;
 use super::survey::survey;
-use crate::app::STACK_NAMESPACE;
+use crate::app::{App, STACK_NAMESPACE};
 use crate::ui::Printer;
+use crate::usual_times::UsualTimes;
+
+/// What a component and the gateway take until they are ready, where it was never measured.
+const USUAL_WAIT: Duration = Duration::from_secs(4);
 
 /// Applies and waits.
 pub(crate) struct Installer<'a> {
     access: &'a Access,
     applier: Applier,
     ui: &'a Printer,
+    times: UsualTimes,
     journal: Option<InstallJournal>,
     /// Objects of others that do as well as ours.
     kept: Vec<ObjectRef>,
@@ -27,10 +32,11 @@ pub(crate) struct Installer<'a> {
 
 impl<'a> Installer<'a> {
     /// An installer. With a journal it writes down what it adds, for clusters that outlive `down`.
-    pub(crate) fn new(access: &'a Access, ui: &'a Printer, journal: Option<InstallJournal>) -> Self {
+    pub(crate) fn new(access: &'a Access, app: &'a App, journal: Option<InstallJournal>) -> Self {
         // definitions of new kinds and the webhooks behind them take their time on a busy machine
         let timeouts = Timeouts { apply: Duration::from_mins(2), ..Timeouts::default() };
-        Self { access, applier: Applier::new(access, timeouts), ui, journal, kept: Vec::new() }
+        let applier = Applier::new(access, timeouts);
+        Self { access, applier, ui: &app.ui, times: app.usual_times(), journal, kept: Vec::new() }
     }
 
     /// Looks for objects of others in a cluster that is not ours, before anything is applied; pairs of objects and
@@ -175,6 +181,7 @@ impl<'a> Installer<'a> {
                 continue;
             }
             let step = self.ui.step(format!("Waiting for {name}"));
+            step.expect_usual(&self.times, &format!("wait for {name}"), 1, USUAL_WAIT);
             for workload in &spec.ready {
                 let left = deadline
                     .saturating_duration_since(tokio::time::Instant::now())
@@ -200,6 +207,7 @@ impl<'a> Installer<'a> {
     /// When it is not programmed in time.
     pub(crate) async fn wait_gateway(&self, limit: Duration) -> anyhow::Result<()> {
         let step = self.ui.step("Waiting for the gateway");
+        step.expect_usual(&self.times, "wait for the gateway", 1, USUAL_WAIT);
         let gateway =
             ObjectRef::namespaced("gateway.networking.k8s.io/v1", "Gateway", STACK_NAMESPACE, "kubsets");
         wait_for(self.access, &gateway, &Condition::Status("Programmed".into()), limit).await?;

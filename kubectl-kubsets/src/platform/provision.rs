@@ -117,7 +117,7 @@ pub(crate) async fn try_out(
 pub(crate) async fn withdraw(app: &App, context: Option<String>) -> anyhow::Result<usize> {
     let access = connect(app, context).await?;
     let journal = InstallJournal::open(&app.state_dir(), &access.facts().context)?;
-    Installer::new(&access, &app.ui, Some(journal)).remove().await
+    Installer::new(&access, app, Some(journal)).remove().await
 }
 
 /// Brings the images that are built to every node, for a node that is new.
@@ -218,7 +218,7 @@ impl<'a> Site<'a> {
         } else {
             None
         };
-        Ok(Installer::new(&self.access, &self.app.ui, journal))
+        Ok(Installer::new(&self.access, self.app, journal))
     }
 
     /// The objects of components and, with an overlay, of the demo stack.

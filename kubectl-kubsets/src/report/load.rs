@@ -69,8 +69,19 @@ fn reason(report: &LoadReport, crossed: &[String]) -> String {
         return crossed.join("; ");
     }
     let Accounting { planned, ok, .. } = report.accounting;
-    let p99 = report.total.corrected.text(report.total.corrected.p99);
-    format!("{} of {} requests were answered well, 99 % of them within {p99}", count(ok), count(planned))
+    answered(planned, ok, &report.total.corrected.text(report.total.corrected.p99))
+}
+
+/// How many requests were answered well, and how fast.
+fn answered(planned: u64, ok: u64, p99: &str) -> String {
+    match ok {
+        0 => format!("none of {} requests was answered well", count(planned)),
+        _ => format!(
+            "{} of {} requests were answered well, 99 % of them within {p99}",
+            count(ok),
+            count(planned)
+        ),
+    }
 }
 
 fn numbers(report: &LoadReport, slo: Option<&Slo>) -> Vec<Number> {
@@ -301,4 +312,16 @@ fn measures(report: &LoadReport, slo: Option<&Slo>) -> Vec<Measure> {
     ];
     measures.extend(burnt);
     measures
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_without_an_answer_has_no_percentile() {
+        assert_eq!(answered(200, 0, "-"), "none of 200 requests was answered well");
+        let most = "1,999 of 2,000 requests were answered well, 99 % of them within 5 ms";
+        assert_eq!(answered(2_000, 1_999, "5 ms"), most);
+    }
 }

@@ -89,7 +89,12 @@ pub(super) fn line(event: &RunEvent) -> Option<(Tone, String)> {
 
 /// A second as a line, for the plain log.
 fn tick_line(tick: &TickEvent) -> String {
-    let share = tick.share.as_ref().map(|share| format!(", {}", share_text(share))).unwrap_or_default();
+    let share = tick
+        .share
+        .as_ref()
+        .filter(|share| share.total > 0)
+        .map(|share| format!(", {}", share_text(share)))
+        .unwrap_or_default();
     let evidence = if tick.judged {
         format!(
             "; FAIL {:.1} of {:.0}, PASS {:.1} of {:.0}",

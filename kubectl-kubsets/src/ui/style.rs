@@ -73,6 +73,25 @@ impl Style {
         Self { color: environment.color(choice, terminal), unicode: environment.unicode(), width }
     }
 
+    /// `text` broken between words where the terminal ends.
+    pub(crate) fn wrap(self, text: &str) -> String {
+        let Some(width) = self.width.map(usize::from) else { return text.to_owned() };
+        let (mut lines, mut used) = (String::new(), 0);
+        for word in text.split(' ') {
+            let columns = word.chars().count();
+            if used > 0 && used + 1 + columns > width {
+                lines.push('\n');
+                used = 0;
+            } else if used > 0 {
+                lines.push(' ');
+                used += 1;
+            }
+            lines.push_str(word);
+            used += columns;
+        }
+        lines
+    }
+
     /// `text` in the colour of `tone`.
     pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
         if !self.color || text.is_empty() {
@@ -178,6 +197,14 @@ mod tests {
         assert!(with("de_DE.utf8").unicode());
         assert!(!with("C").unicode());
         assert!(!Environment::default().unicode());
+    }
+
+    #[test]
+    fn text_is_broken_between_words_where_the_terminal_ends() {
+        let narrow = Style { width: Some(10), ..Style::PLAIN };
+        assert_eq!(narrow.wrap("one two three averyverylongword x"), "one two\nthree\naveryverylongword\nx");
+        assert_eq!(narrow.wrap("12345 7890 2"), "12345 7890\n2");
+        assert_eq!(Style::PLAIN.wrap("one two three four"), "one two three four");
     }
 
     #[test]

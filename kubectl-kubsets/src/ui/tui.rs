@@ -5,6 +5,7 @@
 mod bars;
 mod canary_picture;
 mod draw;
+mod film;
 mod lab;
 mod load;
 mod model;
@@ -12,6 +13,7 @@ mod pen;
 mod terminal;
 mod update;
 
+pub(crate) use film::{Film, speed_for};
 pub(crate) use lab::{LabFacts, LabView};
 pub(crate) use load::{LoadFacts, LoadView, show_load};
 pub(crate) use model::{CanaryView, Facts};

@@ -28,6 +28,7 @@ fn flags_and_their_values() {
     assert!(ask(&here, &["version", "--cl"]).contains("--client\t"));
     let forms = ask(&here, &["version", "-o", ""]);
     assert!(forms.contains("json\t") && forms.ends_with("\n:4\n"), "{forms}");
+    assert_eq!(ask(&here, &["up", "--provider", "k"]), "kind\nk3d\n:4\n");
 }
 
 #[test]

@@ -62,6 +62,15 @@ fn wrong_values_are_refused_with_the_accepted_form() {
 }
 
 #[test]
+fn a_server_that_is_not_there_has_no_good_answers() {
+    let here = Surroundings::new();
+    let loaded = here.run(&["load", "http://127.0.0.1:1/", "--rate", "20", "--duration", "1s"]);
+    let (told, said) = (String::from_utf8_lossy(&loaded.stdout), String::from_utf8_lossy(&loaded.stderr));
+    assert!(told.starts_with("20 requests/s for 1.0 s (open loop, http/1.1): "), "{told}");
+    assert!(said.contains(", 20 requests/s (open loop), http/1.1, "), "{said}");
+}
+
+#[test]
 fn every_planned_request_is_accounted_for() {
     let (here, url) = (Surroundings::new(), server());
     let csv = here.home().join("seconds.csv");

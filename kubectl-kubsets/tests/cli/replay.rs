@@ -16,6 +16,37 @@ fn a_canary_as_lines() {
 }
 
 #[test]
+fn a_canary_as_a_picture_that_moves() {
+    let svg = output(&Surroundings::new(), &["internal", "recording", &record(BAD)]);
+    let document = roxmltree::Document::parse(&svg).expect("is XML");
+    let last = last_picture(&document);
+    assert!(last[0].contains("canary bad-errors") && last[0].contains("rolled back"), "{last:#?}");
+    assert!(last.last().is_some_and(|keys| keys.contains(BAD)), "{last:#?}");
+    let pictures: std::collections::HashSet<&str> =
+        svg.split(['{', '}']).filter(|rule| rule.ends_with('%')).collect();
+    assert!(pictures.len() > 25, "{} pictures", pictures.len());
+    assert!(svg.len() < 300 << 10, "{} bytes", svg.len());
+}
+
+/// The rows of the screen as they are where nothing moves.
+fn last_picture(document: &roxmltree::Document<'_>) -> Vec<String> {
+    let id =
+        |id: &str| document.descendants().find(|node| node.attribute("id") == Some(id)).expect("is there");
+    let row = |number: usize| {
+        let strip = id(&format!("r{number}"));
+        let place = strip.attribute("transform").expect("is placed").trim_start_matches("translate(0 -");
+        let shown = place.trim_end_matches(')');
+        let line = strip.children().find(|line| line.attribute("y") == Some(shown));
+        let texts = line.into_iter().flat_map(|line| {
+            let pieces = id(line.attribute("href").expect("is a line").trim_start_matches('#')).children();
+            pieces.filter_map(|piece| piece.text()).collect::<Vec<_>>()
+        });
+        texts.collect::<Vec<_>>().join(" ").replace('\u{a0}', " ")
+    };
+    (0..24).map(row).collect()
+}
+
+#[test]
 fn a_canary_under_other_rules() {
     insta::assert_snapshot!(output(&Surroundings::new(), &["canary", "replay", &record(BAD), "--judge"]));
 }

@@ -16,6 +16,7 @@ use super::{bootstrap, cgroup, network};
 use crate::command::{HostRunner, Runner, WORK};
 use crate::{
     ClusterInfo, ClusterName, ClusterSpec, Error, Events, Health, NodeInfo, Provider, ProviderKind, Result,
+    Work,
 };
 
 /// What nodes are made of.
@@ -196,7 +197,7 @@ impl Native {
         let index = state.next_worker()?;
         self.layout.save(state)?;
         let node = state.nodes.iter().find(|n| n.index == index).expect("the node is recorded").clone();
-        events.stage(&format!("joining {}", node.name), 6);
+        events.stage(&format!("joining {}", node.name), Work::once("join a native node", 6));
         let folder = self.layout.node(&state.name, &node.name);
         if folder.exists() {
             // kubeadm refuses a node that got half-way before
@@ -227,7 +228,7 @@ impl Native {
         if template.stamp(&folder)? {
             return Ok(());
         }
-        events.stage("unpacking images, once", 2 * parts.preload.len() as u32);
+        events.stage("unpacking images, once", Work::each("unpack an image", 1, parts.preload.len()));
         self.starter(state).start(first)?;
         node::import(&self.layout, state, first, &parts.preload)?;
         node::stop(&self.layout, state, first)?;
@@ -247,14 +248,14 @@ impl Native {
         if !state.initialised {
             self.preload(&state, &parts, events)?;
         }
-        events.stage("starting the nodes", 3);
+        events.stage("starting the nodes", Work::once("start native nodes", 1));
         let processes = bootstrap::start_nodes(&self.starter(&state))?;
         if !state.initialised {
             let first = &state.nodes[0];
             let images: Vec<PathBuf> =
                 parts.node_images.iter().chain(&parts.control_plane_images).cloned().collect();
             node::import(&self.layout, &state, first, &images)?;
-            events.stage("starting the control plane", 15);
+            events.stage("starting the control plane", Work::once("start a native control plane", 8));
             bootstrap::init(&self.layout, &state, first, &processes[0])?;
             state.initialised = true;
             state.set_joined(0);
@@ -264,7 +265,7 @@ impl Native {
         while state.unjoined().is_some() || state.nodes.len() < usize::from(spec.nodes) {
             self.grow(&mut state, &parts, events)?;
         }
-        events.stage("waiting for the nodes", 5);
+        events.stage("waiting for the nodes", Work::once("wait for native nodes", 4));
         bootstrap::wait_for_nodes(&self.layout, &state, Duration::from_mins(2))?;
         self.info(&state)
     }
@@ -283,7 +284,7 @@ impl Native {
                 accepted: "a worker: the control plane goes with its cluster",
             });
         }
-        events.stage(&format!("draining {node}"), 10);
+        events.stage(&format!("draining {node}"), Work::once("drain a native node", 10));
         if state.nodes[place].joined {
             let drain =
                 ["drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=60s"];
@@ -377,7 +378,7 @@ impl Provider for Native {
             let _ = fs::remove_dir(self.layout.root());
             return Ok(());
         }
-        events.stage(&format!("removing cluster {name}"), 3);
+        events.stage(&format!("removing cluster {name}"), Work::once("remove a native cluster", 3));
         let networks = self.exclusively(name, || {
             // a damaged record must not keep a cluster alive
             let state = self.layout.load(name).ok().flatten();
@@ -431,7 +432,7 @@ impl Provider for Native {
         let state = self.known(name)?;
         events.stage(
             &format!("loading {} images on {} nodes", archives.len(), state.nodes.len()),
-            2 * archives.len() as u32,
+            Work::each("load an image on native nodes", 1, archives.len()),
         );
         std::thread::scope(|scope| {
             let jobs: Vec<_> = state

@@ -17,11 +17,20 @@ use crate::{
     cache::Cache,
     command::{self, CommandError},
     inputs::Inputs,
-    progress::{Sink, Stage},
+    progress::{Expected, Sink, Stage},
 };
 
 /// Measured: 2 GB of modules.
-const SOURCES: Duration = Duration::from_secs(55);
+const SOURCES: Duration = Duration::from_secs(30);
+/// The stage that brings them.
+const FETCH: &str = "download the source of Kubernetes and more";
+/// One module.
+const MODULE: Duration = Duration::from_secs(4);
+/// The stage that brings it.
+const DOWNLOAD: &str = "go mod download";
+
+/// Kind of the cache's entries.
+const KIND: &str = "go-modules";
 
 /// What `go mod download -json` prints.
 #[derive(Debug, Deserialize)]
@@ -32,6 +41,18 @@ pub(super) struct Downloaded {
     sum: String,
 }
 
+/// The stage of [`prepare`], where it has something to do.
+pub(super) fn expected(module: &GoModule, inputs: &Inputs, cache: &Cache) -> Option<Expected> {
+    if cache.has(KIND, &module.key()) {
+        return None;
+    }
+    match module {
+        GoModule::Own { .. } if inputs.offline => None,
+        GoModule::Own { .. } => Some(Expected::new("go", FETCH, SOURCES)),
+        GoModule::Copy(source) => Some(Expected::new(&source.module, DOWNLOAD, MODULE)),
+    }
+}
+
 /// Makes the folder with the module's go.mod in the cache.
 pub(super) fn prepare(
     module: &GoModule,
@@ -39,7 +60,7 @@ pub(super) fn prepare(
     cache: &Cache,
     sink: Sink<'_>,
 ) -> Result<PathBuf, GoError> {
-    cache.entry("go-modules", &module.key(), sink, |folder, sink| match module {
+    cache.entry(KIND, &module.key(), sink, |folder, sink| match module {
         GoModule::Own { go_mod, go_sum, tools_go } => {
             for (name, text) in [("go.mod", go_mod), ("go.sum", go_sum), ("tools.go", tools_go)] {
                 let path = folder.join(name);
@@ -53,7 +74,7 @@ pub(super) fn prepare(
             let go_mod = folder.join("go.mod");
             fs::write(&go_mod, "module fetch\n\ngo 1.19.0\n").map_err(GoError::at(&go_mod))?;
             let go = toolchain::find(folder, inputs, sink)?;
-            let mut stage = Stage::start(sink, &source.module, "go mod download", Duration::from_secs(10));
+            let mut stage = Stage::start(sink, &source.module, DOWNLOAD, MODULE);
             let found = download(&go, folder, &name, inputs)?;
             if found.sum != source.sum {
                 let expected = source.sum.clone();
@@ -73,7 +94,7 @@ fn fetch_sources(home: &Path, inputs: &Inputs, sink: Sink<'_>) -> Result<(), GoE
         return Ok(());
     }
     let go = toolchain::find(home, inputs, sink)?;
-    let mut stage = Stage::start(sink, "go", "download the source of Kubernetes and more", SOURCES);
+    let mut stage = Stage::start(sink, "go", FETCH, SOURCES);
     // -e: the imports of tools.go are programs, which go list would else complain about
     let mut list = go.command(home);
     list.args(["list", "-e", "-mod=readonly", "-deps", "-tags=tools", "-f={{if .Error}}{{end}}", "."]);

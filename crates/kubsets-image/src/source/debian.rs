@@ -7,7 +7,7 @@ use tar::{Archive, EntryType};
 use super::{Context, Files, Part, SourceError, glob};
 use crate::{
     command::{self, command},
-    progress::{Sink, Stage},
+    progress::{Expected, Sink},
     recipe::DebianLayer,
     tree::{Content, Node, Tree, normal},
 };
@@ -47,10 +47,11 @@ const ALWAYS_PRUNED: [&str; 27] = [
 ];
 
 /// Measured on two cores: the time grows with the packages that come along.
-pub(crate) fn estimate(layer: &DebianLayer) -> Duration {
+pub(super) fn expected(layer: &DebianLayer, subject: &str) -> Expected {
     let large = ["postgresql", "openjdk", "prometheus"];
     let is_large = layer.packages.iter().any(|name| large.iter().any(|large| name.starts_with(large)));
-    Duration::from_secs(if is_large { 30 } else { 6 })
+    let usual = Duration::from_secs(if is_large { 12 } else { 4 });
+    Expected::new(subject, format!("mmdebstrap {}", layer.packages.join(",")), usual)
 }
 
 pub(super) fn files(
@@ -62,7 +63,7 @@ pub(super) fn files(
     if context.inputs.offline {
         return Err(SourceError::Offline(format!("the set of Debian packages {packages}")));
     }
-    let mut stage = Stage::start(sink, context.subject, format!("mmdebstrap {packages}"), estimate(layer));
+    let mut stage = expected(layer, context.subject).start(sink);
     let archive = context.work.join("root.tar");
     let mut run = command("mmdebstrap");
     run.args(["--quiet", "--variant=extract", "--format=tar"])

@@ -4,9 +4,10 @@ use std::{fmt::Write as _, fs, path::Path, time::Duration};
 
 use super::{Context, Files, Part, SourceError};
 use crate::{
+    cache::Cache,
     command::{self, command},
     digest,
-    progress::{Sink, Stage},
+    progress::{Expected, Sink, Stage},
     recipe::{JarArtifact, MavenLayer},
     tree::Content,
 };
@@ -16,16 +17,25 @@ const KIND: &str = "jars";
 /// The goal that copies the dependencies of a project into a folder.
 const GOAL: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
 
+/// The jars that the cache does not have.
+fn missing<'a>(layer: &'a MavenLayer, cache: &Cache) -> Vec<&'a JarArtifact> {
+    layer.artifacts.iter().filter(|jar| !cache.has(KIND, &jar.sha256)).collect()
+}
+
+/// The stage that brings the missing jars, where there are any.
+pub(super) fn expected(layer: &MavenLayer, subject: &str, cache: &Cache) -> Option<Expected> {
+    let count = missing(layer, cache).len();
+    let usual = Duration::from_millis(3000 + 150 * count as u64);
+    (count > 0).then(|| Expected::new(subject, format!("mvn: {count} jars"), usual))
+}
+
 pub(super) fn files(layer: &MavenLayer, context: &Context<'_>, sink: Sink<'_>) -> Result<Files, SourceError> {
-    let absent = |jar: &&JarArtifact| !context.cache.has(KIND, &jar.sha256);
-    let missing: Vec<&JarArtifact> = layer.artifacts.iter().filter(absent).collect();
-    if let Some(first) = missing.first() {
+    let missing = missing(layer, context.cache);
+    if let (Some(first), Some(stage)) = (missing.first(), expected(layer, context.subject, context.cache)) {
         if context.inputs.offline {
             return Err(SourceError::Offline(first.coordinates.clone()));
         }
-        let estimate = Duration::from_millis(5000 + 400 * missing.len() as u64);
-        let name = format!("mvn: {} jars", missing.len());
-        let mut stage = Stage::start(sink, context.subject, name, estimate);
+        let mut stage = stage.start(sink);
         let repository = download(&missing, &context.work.join("maven"), &mut stage)?;
         stage.finish();
         for jar in missing {

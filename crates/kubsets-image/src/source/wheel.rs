@@ -12,19 +12,24 @@ use super::{Context, Files, Part, SourceError};
 use crate::{
     command::{self, command},
     digest, elf,
-    progress::{Sink, Stage},
+    progress::{Expected, Sink},
     recipe::WheelLayer,
     tree::Content,
     zip,
 };
+
+/// The stage that brings the wheel.
+pub(super) fn expected(wheel: &WheelLayer, subject: &str) -> Expected {
+    let name = format!("pip download {}=={}", wheel.package, wheel.version);
+    Expected::new(subject, name, Duration::from_secs(4))
+}
 
 pub(super) fn files(wheel: &WheelLayer, context: &Context<'_>, sink: Sink<'_>) -> Result<Files, SourceError> {
     let requirement = format!("{}=={}", wheel.package, wheel.version);
     if context.inputs.offline {
         return Err(SourceError::Offline(requirement));
     }
-    let name = format!("pip download {requirement}");
-    let mut stage = Stage::start(sink, context.subject, name, Duration::from_secs(10));
+    let mut stage = expected(wheel, context.subject).start(sink);
     let download = context.work.join("wheel");
     let mut pip = command("python3");
     pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest"])

@@ -36,7 +36,7 @@ pub(super) struct Release {
     #[arg(long, value_name = "NAME", help_heading = "What is released")]
     deployment: Option<String>,
 
-    /// `HTTPRoute` that carries its traffic [default: named like the Deployment]
+    /// HTTPRoute that carries its traffic [default: named like the Deployment]
     #[arg(long, value_name = "NAME", help_heading = "What is released")]
     route: Option<String>,
 

@@ -38,7 +38,7 @@ pub(super) struct Args {
     #[command(flatten)]
     reading: Reading,
 
-    /// File for the results as `JUnit` XML: a test case for each step and each expectation, and one for the verdict
+    /// File for the results as JUnit XML: a test case for each step and each expectation, and one for the verdict
     /// where nothing was promoted
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     junit: Option<PathBuf>,

@@ -108,7 +108,8 @@ fn refuse(error: &ConfigError) -> Failure {
 fn render(report: &SimulateReport, style: Style) -> String {
     let spec = &report.spec;
     let mut text = format!(
-        "{} requests/s, stable {} errors, warm-up {} s, {} s per weight, seed {}\n",
+        "{} requests/s, stable {} errors, warm-up {} s, {} s per weight, seed {}\n\
+         AFTER: seconds to the verdict; ERRORS: failed requests that users saw; both medians\n",
         spec.rate,
         percent(spec.base_error),
         spec.warm_up_seconds,
@@ -122,9 +123,8 @@ fn render(report: &SimulateReport, style: Style) -> String {
         [(good, (|row| &row.equal) as fn(&Row) -> &Stats, "FALSE FAIL"), (bad, |row| &row.worse, "FAIL")]
     {
         append!(text, "\n{}\n", style.paint(Tone::Strong, &title));
-        let heads =
-            ["WEIGHT", "RUNS", wrong, "AFTER (P90)", "USERS' ERRORS", "PASS", "AFTER (P90)", "NO VERDICT"];
-        let mut table = Table::new(heads).right(1..8).indent(2);
+        let heads = ["WEIGHT", "RUNS", wrong, "AFTER (P90)", "ERRORS", "PASS", "AFTER (P90)", "NO VERDICT"];
+        let mut table = Table::new(heads).right(1..8);
         for row in &report.rows {
             table.row(figures(row, of(row)));
         }
@@ -133,8 +133,8 @@ fn render(report: &SimulateReport, style: Style) -> String {
     for row in report.rows.iter().filter(|row| !row.rules.is_empty()) {
         let title = format!("Rules of other tools at {}", weights(row));
         append!(text, "\n{}\n", style.paint(Tone::Strong, &title));
-        let heads = ["RULE", "RUNS", "FALSE ALARMS", "FOUND", "AFTER (P90)", "USERS' ERRORS"];
-        let mut table = Table::new(heads).right(1..6).indent(2);
+        let heads = ["RULE", "RUNS", "FALSE ALARMS", "FOUND", "AFTER (P90)", "ERRORS"];
+        let mut table = Table::new(heads).right(1..6);
         for rule in &row.rules {
             table.row([
                 rule.rule.clone().into(),

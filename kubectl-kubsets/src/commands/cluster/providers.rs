@@ -5,8 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context as _;
+use clap_complete::CompletionCandidate;
 use kubsets_cluster::command::HostRunner;
 use kubsets_cluster::current::{Current, Target};
 use kubsets_cluster::k3d::K3d;
@@ -20,6 +22,7 @@ use super::{Which, native_root, spec, usual_time};
 use crate::app::{App, EVERY_NAMESPACE};
 use crate::platform::{self, ImageStore, PlatformParts};
 use crate::ui::{ExitCode, Failure, Printer, Step};
+use crate::usual_times::UsualTimes;
 
 /// The providers that make clusters, in the order in which they are asked for one.
 const MAKERS: [ProviderKind; 3] = [ProviderKind::Native, ProviderKind::Kind, ProviderKind::K3d];
@@ -31,6 +34,13 @@ pub(crate) enum Choice {
     Auto,
     /// This one.
     Only(ProviderKind),
+}
+
+impl Choice {
+    /// What can be typed, for completion.
+    pub(super) fn candidates() -> Vec<CompletionCandidate> {
+        ["auto", "native", "kind", "k3d", "current"].map(CompletionCandidate::new).into()
+    }
 }
 
 impl FromStr for Choice {
@@ -51,13 +61,14 @@ impl FromStr for Choice {
 #[derive(Clone)]
 pub(crate) struct Progress {
     ui: Printer,
+    times: UsualTimes,
     step: Arc<Mutex<Option<Step>>>,
 }
 
 impl Progress {
     /// Progress on the command's printer.
     pub(crate) fn new(app: &App) -> Self {
-        Self { ui: app.ui.clone(), step: Arc::default() }
+        Self { ui: app.ui.clone(), times: app.usual_times(), step: Arc::default() }
     }
 
     /// Ends the last stage well.
@@ -72,14 +83,15 @@ impl Events for Progress {
     fn emit(&self, event: Event) {
         match event {
             Event::Note { text } => self.ui.message(text),
-            Event::Stage { name, expected_s } => {
+            Event::Stage { name, work } => {
                 self.done();
                 let mut letters = name.chars();
                 let title = letters
                     .next()
                     .map_or(String::new(), |first| first.to_uppercase().chain(letters).collect());
                 let step = self.ui.step(title);
-                step.expect(std::time::Duration::from_secs(expected_s.into()));
+                let usual = Duration::from_secs(work.usual_s.into());
+                step.expect_usual(&self.times, work.kind, work.count, usual);
                 *self.step.lock().unwrap_or_else(PoisonError::into_inner) = Some(step);
             }
         }

@@ -17,7 +17,7 @@ const LARGEST: u64 = 1 << 20;
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(in crate::commands) struct Folder {
     /// Folder with more labs, as FAMILY/NAME/lab.yaml
-    #[arg(long, value_name = "FOLDER", env = "KUBSETS_LABS_DIR", value_hint = clap::ValueHint::DirPath)]
+    #[arg(long, value_name = "FOLDER", env = "KUBSETS_LABS_DIR", hide_env_values = true, value_hint = clap::ValueHint::DirPath)]
     labs_dir: Option<PathBuf>,
 }
 
@@ -132,13 +132,15 @@ pub(in crate::commands) fn named(
             .with_hint("say which")
             .into()),
         _ => {
-            let names: Vec<&str> = labs.iter().map(|lab| lab.folder.as_str()).collect();
-            let near = kubsets_kube::nearest(wanted, names.iter().copied());
-            let near = if near.is_empty() { names.join(", ") } else { near.join(", ") };
+            let near = kubsets_kube::nearest(wanted, labs.iter().map(|lab| lab.folder.as_str()));
+            let near = match near.as_slice() {
+                [] => String::new(),
+                near => format!("did you mean {}? ", near.join(", ")),
+            };
             let list = format!("`kubectl kubsets {} list`", verb(family));
             let kind = family.map_or_else(|| "lab".to_owned(), |family| format!("{family} lab"));
             Err(Failure::usage(format!("there is no {kind} `{wanted}`"))
-                .with_hint(format!("did you mean {near}? {list} shows all"))
+                .with_hint(format!("{near}{list} shows all"))
                 .into())
         }
     }
@@ -293,10 +295,13 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_lab_names_others() {
-        let choice = Choice { lab: "pod-kil".into(), folder: Folder::default() };
-        let error = find(None, &choice).expect_err("does not exist");
-        let failure = error.downcast_ref::<Failure>().expect("is one");
-        assert!(failure.hints().iter().any(|hint| hint.contains("chaos/pod-kill")), "{:?}", failure.hints());
+    fn an_unknown_lab_names_those_of_a_like_name() {
+        let hint = |lab: &str| {
+            let choice = Choice { lab: lab.into(), folder: Folder::default() };
+            let error = find(None, &choice).expect_err("does not exist");
+            error.downcast_ref::<Failure>().expect("is one").hints().concat()
+        };
+        assert_eq!(hint("pod-kil"), "did you mean chaos/pod-kill? `kubectl kubsets lab list` shows all");
+        assert_eq!(hint("lost.yaml"), "`kubectl kubsets lab list` shows all");
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn say(app: &App, folder: &Path, outcome: &Outcome) {
     }
 }
 
-/// Results as `JUnit` XML, written again after each run, so that those of the runs before an interrupt are there.
+/// Results as JUnit XML, written again after each run, so that those of the runs before an interrupt are there.
 #[derive(Debug)]
 pub(crate) struct Results {
     file: Option<PathBuf>,

@@ -66,7 +66,7 @@ pub(super) struct Args {
     #[command(flatten)]
     reading: follow::Reading,
 
-    /// File for the results as `JUnit` XML: a test case for each step and each expectation
+    /// File for the results as JUnit XML: a test case for each step and each expectation
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     junit: Option<PathBuf>,
 }

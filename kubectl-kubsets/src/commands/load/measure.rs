@@ -121,6 +121,12 @@ struct Told<'a> {
     slo: Option<Slo>,
 }
 
+/// A schedule as it is told to people: a rate that stays the same is written as a bare number.
+pub(super) fn with_unit(schedule: &str) -> String {
+    let unit = if schedule.parse::<f64>().is_ok() { " requests/s" } else { "" };
+    format!("{schedule}{unit}")
+}
+
 fn facts(spec: &LoadSpec) -> LoadFacts {
     let closed = spec.schedule.is_closed_loop();
     let title = match spec.targets.as_slice() {
@@ -131,7 +137,7 @@ fn facts(spec: &LoadSpec) -> LoadFacts {
         title,
         how: format!(
             "{} ({} loop), {}, at most {} connections",
-            spec.schedule,
+            with_unit(&spec.schedule.to_string()),
             if closed { "closed" } else { "open" },
             spec.protocol.name(),
             spec.most_connections()
@@ -235,7 +241,7 @@ mod tests {
         let how = |text: &str| {
             facts(&LoadSpec::new("http://127.0.0.1:1/", text.parse().expect("is a schedule"))).how
         };
-        assert_eq!(how("400"), "400 (open loop), http/1.1, at most 128 connections");
+        assert_eq!(how("400"), "400 requests/s (open loop), http/1.1, at most 128 connections");
         assert_eq!(how("closed:32/10ms"), "closed:32/10ms (closed loop), http/1.1, at most 32 connections");
     }
 }

@@ -6,9 +6,9 @@ use crate::report::Slo;
 use crate::ui::{Cell, Style, Table, Tone, millis, percent};
 
 pub(super) fn render(report: &LoadReport, crossed: &[String], slo: Option<&Slo>, style: Style) -> String {
-    let mut text = format!(
-        "{} for {:.1} s ({} loop, {}): {:.1} requests/s planned, {:.1} good answers/s, {} errors\n",
-        report.schedule,
+    let sum = format!(
+        "{} for {:.1} s ({} loop, {}): {:.1} requests/s planned, {:.1} good answers/s, {} errors",
+        super::measure::with_unit(&report.schedule),
         report.planned_s,
         report.model,
         report.protocol,
@@ -17,9 +17,9 @@ pub(super) fn render(report: &LoadReport, crossed: &[String], slo: Option<&Slo>,
         percent(report.error_rate()),
     );
     let identity = if style.unicode { report.identity.clone() } else { report.identity.replace('≠', "!=") };
-    append!(text, "{identity}\n\n");
+    let mut text = format!("{}\n{}\n\n", style.wrap(&sum), style.wrap(&identity));
     text.push_str(&table(&report.latency_table(), style));
-    append!(text, "{}\n", style.paint(Tone::Dim, &report.explanation));
+    append!(text, "{}\n", style.paint(Tone::Dim, &style.wrap(&report.explanation)));
     if report.versions.len() > 1 {
         text.push('\n');
         text.push_str(&table(&report.version_table(), style));

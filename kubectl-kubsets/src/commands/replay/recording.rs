@@ -30,16 +30,19 @@ impl Recording {
         })
     }
 
+    /// Whether a canary is among the events of a lab.
+    pub(super) fn has_a_canary(records: &[LabRecord]) -> bool {
+        records.iter().any(|record| matches!(record.event, LabEvent::Canary(_)))
+    }
+
     /// Leaves out what the lab around a canary tells, as `canary run` does. A lab without one stays as it is.
     pub(super) fn around_the_canary(self) -> Self {
         match self {
-            Self::Lab(mut records) => {
-                if records.iter().any(|record| matches!(record.event, LabEvent::Canary(_))) {
-                    records.retain(|record| matches!(record.event, LabEvent::Canary(_) | LabEvent::Pods(_)));
-                }
+            Self::Lab(mut records) if Self::has_a_canary(&records) => {
+                records.retain(|record| matches!(record.event, LabEvent::Canary(_) | LabEvent::Pods(_)));
                 Self::Lab(records)
             }
-            canary @ Self::Canary(_) => canary,
+            other => other,
         }
     }
 

@@ -34,7 +34,7 @@ pub(super) struct Snapshot {
     pub(super) cron_jobs: Vec<CronJob>,
     /// The Gateway of the stack.
     pub(super) gateway: Seen,
-    /// The `HTTPRoute` of the stack.
+    /// The HTTPRoute of the stack.
     pub(super) route: Seen,
 }
 

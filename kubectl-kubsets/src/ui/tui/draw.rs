@@ -61,12 +61,13 @@ impl Pen {
             Span::raw("  "),
             self.span(tone, word),
         ];
-        let from = match view.replay {
-            Some(speed) if speed > 0.0 => format!("replay x{speed}"),
-            Some(_) => "replay".to_owned(),
-            None => format!("context {}", view.facts.context),
+        let place = format!("{} in {}", view.deployment, view.namespace);
+        // what is cut off where there is no room is less than that it is a replay
+        let place = match view.replay {
+            Some(speed) if speed > 0.0 => format!("replay x{speed}, {place}"),
+            Some(_) => format!("replay, {place}"),
+            None => format!("{place}, context {}", view.facts.context),
         };
-        let place = format!("{} in {}, {from}", view.deployment, view.namespace);
         if view.run.is_empty() {
             return vec![self.spread(first, &clock(view.seconds)), Line::default()];
         }

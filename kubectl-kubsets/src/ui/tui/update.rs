@@ -70,7 +70,7 @@ impl CanaryView {
         let keep = |gauge: Gauge, value| if tick.judged { value } else { gauge.value };
         self.fail = Gauge { value: keep(self.fail, tick.fail_evidence), needed: tick.fail_needed };
         self.pass = Gauge { value: keep(self.pass, tick.pass_evidence), needed: tick.pass_needed };
-        if let Some(share) = &tick.share {
+        if let Some(share) = tick.share.as_ref().filter(|share| share.total > 0) {
             self.share = Some(Share {
                 percent: share.percent,
                 low: share.low_percent,

@@ -145,6 +145,16 @@ fn before_the_first_event() {
 }
 
 #[test]
+fn a_share_of_no_requests_is_not_measured() {
+    let mut view = view();
+    view.share = None;
+    let RunEvent::Tick(mut tick) = tick(70, 10.0) else { panic!("a tick") };
+    tick.share = Some(ShareReport::new(10.0, 0, 0));
+    view.update(&at(70.0, RunEvent::Tick(tick)));
+    assert!(screen(&view, 80, 24, PLAIN).contains("not measured yet"));
+}
+
+#[test]
 fn the_question_takes_the_last_line() {
     let mut view = view();
     view.ask(true);

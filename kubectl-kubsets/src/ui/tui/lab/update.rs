@@ -43,7 +43,8 @@ impl LabView {
             }
             LabEvent::Pods(changes) => self.look(record, changes),
             LabEvent::Canary(inner) => {
-                let facts = Facts { context: self.facts.context.clone(), title: self.lab.clone() };
+                let title = self.lab.strip_prefix("canary/").unwrap_or(&self.lab).to_owned();
+                let facts = Facts { context: self.facts.context.clone(), title };
                 self.canary.get_or_insert_with(|| Box::new(CanaryView::new(facts))).update(inner);
             }
             LabEvent::StepEnded { step, status, seconds, message, .. } => {
