@@ -46,15 +46,20 @@ impl From<Repository> for String {
 }
 
 impl Upstream {
-    /// Whether its version is that of the component, which may leave out a `v` and what tags have around it.
+    /// Whether its version is that of the component, which may leave out a `v` and what tags have around it, but no
+    /// further digits.
     ///
     /// # Errors
     /// Both versions where they differ.
     pub(super) fn check(&self, version: &str) -> anyhow::Result<()> {
+        let tag = self.version.as_str();
+        let goes_on = |neighbour: Option<char>| neighbour.is_some_and(|c| c == '.' || c.is_ascii_digit());
+        let is_whole = |(at, found): (usize, &str)| {
+            !goes_on(tag[..at].chars().next_back()) && !goes_on(tag[at + found.len()..].chars().next())
+        };
         anyhow::ensure!(
-            self.version.contains(version.trim_start_matches('v')),
-            "upstream.version: `{}` is not the tag of version `{version}`",
-            self.version
+            tag.match_indices(version.trim_start_matches('v')).any(is_whole),
+            "upstream.version: `{tag}` is not the tag of version `{version}`"
         );
         Ok(())
     }
@@ -95,5 +100,8 @@ mod tests {
         }
         let error = upstream("v1.2.3").check("v1.2.4").unwrap_err();
         assert_eq!(error.to_string(), "upstream.version: `v1.2.3` is not the tag of version `v1.2.4`");
+        for (tag, version) in [("v1.2.30", "v1.2.3"), ("v11.2.3", "1.2.3"), ("v1.2.3", "1.2")] {
+            assert!(upstream(tag).check(version).is_err(), "{tag} passes for {version}");
+        }
     }
 }
