@@ -2,16 +2,20 @@
 
 use std::io::{self, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::{Error, Result};
+
+mod family;
 
 /// Longest time for a program that answers a question.
 pub const QUESTION: Duration = Duration::from_secs(30);
 /// Longest time for a program that makes, loads or removes something.
 pub const WORK: Duration = Duration::from_mins(15);
+/// How long what a program wrote is read after its end.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A program with its arguments, and what goes into its standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,20 +95,13 @@ impl Runner for HostRunner {
             // a program that does not read its input closes the pipe: its exit code tells more than that
             thread::spawn(move || pipe.write_all(text.as_bytes()));
         }
-        let (closing, closed) = mpsc::channel();
-        let stdout = read_all(child.stdout.take(), closing.clone());
-        let stderr = read_all(child.stderr.take(), closing);
-        let Some(status) = end(&mut child, &closed, invocation.limit).map_err(start)? else {
-            // it may end by itself between the two lines
-            let _ = child.kill();
-            let _ = child.wait();
+        let (stdout, stderr) = (Output::of(child.stdout.take()), Output::of(child.stderr.take()));
+        let Some(status) = end(&mut child, invocation.limit).map_err(start)? else {
+            family::kill(&mut child);
             return Err(Error::Late { program: invocation.line(), limit: invocation.limit });
         };
-        let text = |reader: JoinHandle<Vec<u8>>| {
-            let bytes = reader.join().expect("reading does not panic");
-            String::from_utf8_lossy(&bytes).into_owned()
-        };
-        let (stdout, stderr) = (text(stdout), text(stderr));
+        let deadline = Instant::now() + LAST_WORDS;
+        let (stdout, stderr) = (stdout.text(deadline), stderr.text(deadline));
         if status.success() {
             return Ok(stdout);
         }
@@ -114,30 +111,46 @@ impl Runner for HostRunner {
     }
 }
 
-/// Reads a pipe to its end in a thread of its own, which drops the sender there.
-fn read_all(pipe: Option<impl Read + Send + 'static>, closing: Sender<()>) -> JoinHandle<Vec<u8>> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut pipe) = pipe {
+/// What a program writes into a pipe, read by a thread of its own.
+struct Output(Receiver<Vec<u8>>);
+
+impl Output {
+    fn of(pipe: Option<impl Read + Send + 'static>) -> Self {
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || {
+            let Some(mut pipe) = pipe else { return };
+            let mut buffer = vec![0; 1 << 16];
             // what came before an error is all that there is
-            let _ = pipe.read_to_end(&mut bytes);
+            while let Ok(count @ 1..) = pipe.read(&mut buffer) {
+                if sender.send(buffer[..count].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Self(receiver)
+    }
+
+    /// All of it until the pipe is closed or `deadline` has come: a process that was left behind may hold it open.
+    fn text(self, deadline: Instant) -> String {
+        let mut bytes = Vec::new();
+        while let Ok(part) = self.0.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            bytes.extend(part);
         }
-        drop(closing);
-        bytes
-    })
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
 }
 
-/// Waits until a program has closed its pipes and ended; `None` where that takes longer than `limit`.
-fn end(child: &mut Child, closed: &Receiver<()>, limit: Duration) -> io::Result<Option<ExitStatus>> {
-    let deadline = Instant::now() + limit;
-    if closed.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
-        return Ok(None);
-    }
+/// Waits until a program has ended; `None` where that takes longer than `limit`.
+fn end(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
+    let began = Instant::now();
     loop {
-        match child.try_wait()? {
-            None if Instant::now() < deadline => thread::sleep(Duration::from_millis(2)),
-            ended => return Ok(ended),
+        let ended = child.try_wait()?;
+        let waited = began.elapsed();
+        if ended.is_some() || waited >= limit {
+            return Ok(ended);
         }
+        // short programs are seen at once, long ones cost nothing
+        thread::sleep((waited / 10).clamp(Duration::from_millis(1), Duration::from_millis(50)));
     }
 }
 
@@ -214,6 +227,7 @@ pub(crate) mod transcript {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::native::process::Process;
 
     #[test]
     fn output_and_input_pass_through() {
@@ -241,6 +255,34 @@ mod tests {
             assert_eq!(error.to_string(), expected);
             assert!(error.hint().unwrap().contains("by hand"));
         }
+    }
+
+    #[test]
+    fn what_a_program_that_hangs_has_started_is_stopped_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let pids = folder.path().join("pids");
+        let script = format!("(sleep 60 & echo $! >> {0}; wait) & echo $! >> {0}; wait", pids.display());
+        let hanging = Invocation::new("sh").args(["-c", &script]).within(Duration::from_secs(1));
+        assert!(matches!(HostRunner.run(&hanging), Err(Error::Late { .. })));
+        let pids = std::fs::read_to_string(pids).unwrap();
+        let pids: Vec<i32> = pids.lines().map(|pid| pid.parse().unwrap()).collect();
+        assert_eq!(pids.len(), 2);
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while pids.iter().any(|pid| Process::observe(*pid).is_some()) {
+            assert!(Instant::now() < deadline, "one of {pids:?} lives on");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn a_program_has_ended_although_what_it_started_holds_its_output() {
+        let began = Instant::now();
+        let script = "echo done; sleep 60 & echo $!; exit 0";
+        let said = HostRunner.run(&Invocation::new("sh").args(["-c", script])).unwrap();
+        assert!(began.elapsed() < Duration::from_secs(20), "took {:?}", began.elapsed());
+        let (text, pid) = said.trim().split_once('\n').unwrap();
+        assert_eq!(text, "done");
+        Process::observe(pid.parse().unwrap()).expect("it is left alone").kill().unwrap();
     }
 
     #[test]

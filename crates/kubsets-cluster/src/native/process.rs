@@ -26,7 +26,7 @@ impl Process {
     /// The process that has this id now; `None` where none has.
     pub fn observe(pid: i32) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let (state, start_ticks) = parse_stat(&stat)?;
+        let Stat { state, start_ticks, .. } = parse_stat(&stat)?;
         (state != 'Z').then(|| Self { pid, start_ticks, boot: boot_id() })
     }
 
@@ -68,13 +68,28 @@ fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned()).unwrap_or_default()
 }
 
-/// State letter and start time of a line of `/proc/PID/stat`; the command in parentheses may hold anything.
-fn parse_stat(stat: &str) -> Option<(char, u64)> {
+/// The process that started one, or that took it over; `None` where there is none.
+pub(crate) fn parent(pid: i32) -> Option<i32> {
+    parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?).map(|stat| stat.parent)
+}
+
+/// What we take of a line of `/proc/PID/stat`.
+#[derive(Debug, PartialEq, Eq)]
+struct Stat {
+    /// Its letter.
+    state: char,
+    parent: i32,
+    start_ticks: u64,
+}
+
+/// Reads a line of `/proc/PID/stat`; the command in parentheses may hold anything.
+fn parse_stat(stat: &str) -> Option<Stat> {
     let rest = &stat[stat.rfind(')')? + 1..];
     let mut fields = rest.split_ascii_whitespace();
     let state = fields.next()?.chars().next()?;
-    let start = fields.nth(18)?.parse().ok()?;
-    Some((state, start))
+    let parent = fields.next()?.parse().ok()?;
+    let start_ticks = fields.nth(17)?.parse().ok()?;
+    Some(Stat { state, parent, start_ticks })
 }
 
 #[cfg(test)]
@@ -84,8 +99,8 @@ mod tests {
 
     #[test]
     fn a_command_with_parentheses_does_not_confuse() {
-        let stat = "7 (a) b) S 1 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4242 0 0";
-        assert_eq!(parse_stat(stat), Some(('S', 4242)));
+        let stat = "7 (a) b) S 3 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4242 0 0";
+        assert_eq!(parse_stat(stat), Some(Stat { state: 'S', parent: 3, start_ticks: 4242 }));
     }
 
     #[test]
