@@ -102,6 +102,10 @@ fn a_record_that_cannot_be_read_is_an_error_and_not_no_cluster() {
         let text = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(5), "{command:?}: {text}");
         assert!(text.contains(&format!("failed to read {}", record.display())), "{command:?}: {text}");
+        assert!(
+            text.contains("hint: where another one is meant, name who made it: `--provider kind`"),
+            "{text}"
+        );
     }
     assert!(record.exists(), "nothing was removed");
 }

@@ -145,6 +145,7 @@ impl<'a> Clusters<'a> {
             match self.provider(kind)?.status(name) {
                 Ok(info) => return Ok(Some(info)),
                 Err(error) if has_none(&error) => {}
+                Err(error @ kubsets_cluster::Error::File { .. }) => return Err(untold(name, error).into()),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -188,10 +189,7 @@ impl<'a> Clusters<'a> {
     /// # Errors
     /// That no provider has the cluster.
     pub(crate) async fn announce_existing(&self, which: &Which) -> anyhow::Result<()> {
-        let kind = match which.provider {
-            Choice::Only(kind) => kind,
-            Choice::Auto => self.existing(&which.name)?,
-        };
+        let kind = self.existing(which)?;
         self.announce(kind, &which.name, EVERY_NAMESPACE).await
     }
 
@@ -203,7 +201,15 @@ impl<'a> Clusters<'a> {
         self.announce(self.deleted(which)?, &which.name, EVERY_NAMESPACE).await
     }
 
-    fn existing(&self, name: &ClusterName) -> anyhow::Result<ProviderKind> {
+    /// The kind of a cluster that exists.
+    ///
+    /// # Errors
+    /// That no provider has the cluster.
+    pub(super) fn existing(&self, which: &Which) -> anyhow::Result<ProviderKind> {
+        if let Choice::Only(kind) = which.provider {
+            return Ok(kind);
+        }
+        let name = &which.name;
         let owner =
             self.owner(name)?.ok_or_else(|| kubsets_cluster::Error::NoCluster { name: name.to_string() })?;
         Ok(owner.provider)
@@ -246,10 +252,7 @@ impl<'a> Clusters<'a> {
         which: &Which,
         call: impl FnOnce(&dyn Provider, &ClusterName) -> kubsets_cluster::Result<T> + Send + 'static,
     ) -> anyhow::Result<T> {
-        let kind = match which.provider {
-            Choice::Only(kind) => kind,
-            Choice::Auto => self.existing(&which.name)?,
-        };
+        let kind = self.existing(which)?;
         let provider = self.provider(kind)?;
         let name = which.name.clone();
         Ok(tokio::task::spawn_blocking(move || call(&*provider, &name)).await??)
@@ -368,6 +371,14 @@ fn has_none(error: &kubsets_cluster::Error) -> bool {
     matches!(error, Error::NoCluster { .. } | Error::Start { .. } | Error::Command { .. })
 }
 
+/// A record that cannot be read: it may be that of the cluster that is meant, or only have its name.
+fn untold(name: &ClusterName, error: kubsets_cluster::Error) -> Failure {
+    let message = format!("cannot tell whether cluster `{name}` is a native one");
+    Failure::new(ExitCode::Cluster, message)
+        .because(error)
+        .with_hint("where another one is meant, name who made it: `--provider kind` (or k3d, current)")
+}
+
 /// The kind of the cluster that is meant: the one that was asked for; with a context that is not its own, the
 /// cluster of that context; else that of its owner, who is asked only where it matters.
 fn resolve(
@@ -392,7 +403,7 @@ fn resolve(
 }
 
 /// The context that a cluster of ours has in the kubeconfig.
-fn context(kind: ProviderKind, name: &ClusterName) -> String {
+pub(super) fn context(kind: ProviderKind, name: &ClusterName) -> String {
     match kind {
         ProviderKind::Kind => format!("kind-{name}"),
         ProviderKind::K3d => format!("k3d-{name}"),
