@@ -12,6 +12,7 @@
 //!
 //! It does not talk to a cluster and does not run containers.
 
+mod archive;
 mod build;
 mod cache;
 mod command;
@@ -30,6 +31,7 @@ mod source;
 mod tree;
 mod zip;
 
+pub use archive::names_in;
 pub use build::{BuildError, BuiltImage, build, is_cached, list, outline};
 pub use cache::{Cache, CacheError};
 pub use command::CommandError;

@@ -1,9 +1,9 @@
 //! `cluster`: makes and manages clusters.
 
+mod loading;
 mod providers;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::cli::values::parse_nodes;
 use crate::ui::{Cell, ExitCode, Failure, Format, Risk, Style, Table, Tone};
 
+pub(crate) use loading::load;
 pub(crate) use providers::{Choice, Clusters, Progress};
 
 /// Arguments of `cluster`.
@@ -95,6 +96,8 @@ enum Command {
         node: String,
     },
     /// Bring images (docker archives) to every node
+    ///
+    /// Ends when the nodes list the images too, which takes up to 45 s, so that the next command finds them.
     LoadImage {
         #[command(flatten)]
         which: Which,
@@ -172,11 +175,7 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
                 }
             }
             clusters.announce_existing(&which).await?;
-            let files = Arc::new(files);
-            let progress = Progress::new(app);
-            let (told, archives) = (progress.clone(), Arc::clone(&files));
-            clusters.on(&which, move |provider, name| provider.load_images(name, &archives, &told)).await?;
-            progress.done();
+            load(app, &clusters, &which, &files).await?;
             done(app, "ImageLoad", &Done { cluster: &which.name, node: None, archives: &files }, "")?;
         }
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use kubsets_image::{BuiltImage, Cache, Recipe};
 use serde::Serialize;
 
-use super::cluster::{Clusters, Done, Progress, Which};
+use super::cluster::{Clusters, Done, Which};
 use crate::app::App;
 use crate::platform::{ImageStore, components};
 use crate::ui::{Cell, ExitCode, Failure, Table, Tone, bytes};
@@ -31,6 +31,8 @@ enum Command {
     /// List the images and what of them is in the cache
     List,
     /// Build images and bring them to every node of a cluster
+    ///
+    /// Ends when the nodes list the images too, which takes up to 45 s, so that the next command finds them.
     Load {
         #[command(flatten)]
         chosen: Chosen,
@@ -127,10 +129,7 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
             clusters.announce_existing(&which).await?;
             let built = build(app, select(&chosen.images)?).await?;
             let archives: Vec<PathBuf> = built.into_iter().map(|(_, image)| image.archive).collect();
-            let progress = Progress::new(app);
-            let (told, loaded) = (progress.clone(), archives.clone());
-            clusters.on(&which, move |provider, name| provider.load_images(name, &loaded, &told)).await?;
-            progress.done();
+            super::cluster::load(app, &clusters, &which, &archives).await?;
             let done = Done { cluster: &which.name, node: None, archives: &archives };
             super::cluster::done(app, "ImageLoad", &done, "")?;
         }
