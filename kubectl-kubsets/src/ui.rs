@@ -14,6 +14,7 @@ pub(crate) mod tui;
 mod units;
 
 pub(crate) use error::{Failure, usage_error};
+pub(crate) use estimate::Estimate;
 #[cfg(test)]
 pub(crate) use estimate::TimeLeft;
 pub(crate) use exit::ExitCode;

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+/// What took longer is no work that is waited for, and what is remembered of it is damaged.
+const LONGEST: Duration = Duration::from_hours(24);
 /// Name of the file in the cache folder.
 const FILE: &str = "usual-times.json";
 
@@ -26,7 +28,7 @@ impl UsualTimes {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let known = known.get_or_insert_with(|| read(&self.path));
         let remembered = known.get(kind).and_then(|seconds| Duration::try_from_secs_f64(*seconds).ok());
-        remembered.unwrap_or(on_two_cores)
+        remembered.filter(|time| *time <= LONGEST).unwrap_or(on_two_cores)
     }
 
     /// Remembers how long it took: half of what is remembered is the last time, a quarter the one before, and so on.
@@ -81,7 +83,7 @@ mod tests {
     #[test]
     fn a_damaged_file_is_no_trouble() {
         let folder = tempfile::tempdir().expect("is made");
-        for text in ["", "[]", "{\"start\": -1}", "{\"start\": 1e300}"] {
+        for text in ["", "[]", "{\"start\": -1}", "{\"start\": 1e19}", "{\"start\": 1e300}"] {
             std::fs::write(folder.path().join(FILE), text).expect("is written");
             assert_eq!(UsualTimes::in_cache(folder.path()).of("start", BUILTIN), BUILTIN, "{text}");
         }

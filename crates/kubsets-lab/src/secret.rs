@@ -18,7 +18,7 @@ pub const SENSITIVE: [&str; 5] =
 pub const SHORTEST: usize = 8;
 
 /// Characters of a value by which its beginning is known at the end of a text that was cut off.
-const CUT: usize = 4;
+const CUT: usize = SHORTEST;
 
 /// Bytes of a text that may have been cut off: none is shorter, and no word with a meaning is as long.
 const LONG: usize = 100;
@@ -29,8 +29,12 @@ const TELLING: [&str; 6] = ["TOKEN", "SECRET", "PASSW", "PASSPHRASE", "CREDENTIA
 /// Words of such names that say so only when they stand alone.
 const TELLING_WORDS: [&str; 4] = ["PASS", "PWD", "KEY", "AUTH"];
 
-/// Whether an environment variable looks secret: by its name, or as an address with a user and a password.
+/// Whether an environment variable looks secret: by its name, or as an address with a user and a password. One that only
+/// refers to others, as in `$(PASSWORD)`, holds no secret.
 pub fn is_secret_variable(name: &str, value: &str) -> bool {
+    if value.contains("$(") {
+        return false;
+    }
     let name = name.to_ascii_uppercase();
     let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
     TELLING.iter().any(|part| name.contains(part))
@@ -199,10 +203,10 @@ mod tests {
     #[test]
     fn what_is_left_of_a_value_that_was_cut_off_is_hidden_too() {
         let (secrets, long) = (Secrets::new(["pass-w0rd-1"]), "it says ".repeat(20));
-        for end in ["pass-w0rd-", "pass", "pass-w0…"] {
+        for end in ["pass-w0rd-", "pass-w0r…"] {
             assert_eq!(secrets.hidden_in(&format!("{long}{end}")), format!("{long}(hidden)"), "{end}");
         }
-        assert_eq!(secrets.hidden_in(&format!("{long}pas")), format!("{long}pas"));
+        assert_eq!(secrets.hidden_in(&format!("{long}pass")), format!("{long}pass"));
         // Words with a meaning are not cut off.
         assert_eq!(secrets.hidden_in("pass"), "pass");
     }
@@ -225,6 +229,7 @@ mod tests {
         }
         assert!(is_secret_variable("DATABASE_URL", "postgres://u:p@db/orders"));
         assert!(!is_secret_variable("DATABASE_URL", "postgres://db/orders?at=@"));
+        assert!(!is_secret_variable("DATABASE_URL", "postgres://u:$(DB_PASSWORD)@db/orders"));
     }
 
     #[test]

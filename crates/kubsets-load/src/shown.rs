@@ -14,7 +14,7 @@ pub fn shown(address: &str) -> String {
     };
     let mut shown = match place.split_once("://") {
         Some((scheme, rest)) => format!("{scheme}://{}", anonymous(rest)),
-        None => place.to_owned(),
+        None => anonymous(place),
     };
     if let Some(query) = query {
         let pairs: Vec<String> = query.split('&').map(nameless).collect();

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::story::{API_VERSION, Better, Chart, Measure, Range, Story, Unit};
 
 /// What a reader has to know of the intervals.
-pub(crate) const INTERVALS: &str = "Beside a value its 95 % interval, beside a difference that of the difference: it is \
-called better or worse only where zero is outside. The intervals know the chance in which requests were sent, not what \
-else differed between two times on two machines, and requests that wait for each other say less than they count. \
-Without an interval there is one measurement each.";
+pub(crate) const INTERVALS: &str = "Values and differences have 95 % intervals. A difference is called better or \
+worse only where its interval does not contain zero; about one row in twenty is by chance alone. The intervals cover \
+chance between the requests of a run, not differences between hours or machines. A value without an interval is one \
+measurement.";
 
 /// What the second run did to a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

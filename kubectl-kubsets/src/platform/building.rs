@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kubsets_image::{Event, Expected, Parts, Progress};
 
-use crate::ui::Step;
+use crate::ui::{Estimate, Step};
 use crate::usual_times::UsualTimes;
 
 /// Time of one part of a stage that knows its parts, such as a Go package, on two cores.
@@ -46,22 +46,21 @@ pub(super) fn tell(step: &Step, times: &UsualTimes, mut ahead: Vec<Expected>) ->
             });
             step.flicker(format!("{subject}: {done} of {of} {what}"));
         }
-        Event::Running { parts: None } => {}
         Event::Waiting => {
             step.change(|estimate, now| estimate.begin(Duration::ZERO, now));
             step.update(format!("{subject}: another process builds it"));
         }
         Event::Finished { elapsed, parts } => {
-            step.change(|estimate, now| estimate.end(now));
+            step.change(Estimate::end);
             match parts {
                 Some(parts) if parts.of >= FEW => {
-                    times.learn(PART_KIND, elapsed.mul_f64(1.0 - AFTER_PARTS) / parts.of as u32)
+                    times.learn(PART_KIND, elapsed.mul_f64(1.0 - AFTER_PARTS) / parts.of as u32);
                 }
                 None if elapsed >= MOMENT => times.learn(&stage, elapsed),
                 _ => {}
             }
         }
-        Event::Cached => {}
+        Event::Running { parts: None } | Event::Cached => {}
     }
 }
 

@@ -16,6 +16,9 @@ use super::style::Tone;
 use super::units::duration;
 use crate::usual_times::UsualTimes;
 
+/// What took less was done already, and says nothing of the work.
+const MOMENT: Duration = Duration::from_secs(1);
+
 /// Longest silence without a terminal.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
 
@@ -131,8 +134,10 @@ impl Step {
         let colon = if result.is_empty() { "" } else { ": " };
         let time = style.paint(Tone::Dim, &format!("({})", duration(took)));
         printer.message(format!("{} {what}{colon}{result} {time}", style.icon(Tone::Good)));
-        if let Some((times, kind, count)) = self.state(|state| state.kind.take()) {
-            times.learn(&kind, took / count.max(1));
+        if let Some((times, kind, count)) = self.state(|state| state.kind.take())
+            && let Some(each) = took.checked_div(count).filter(|_| took >= MOMENT)
+        {
+            times.learn(&kind, each);
         }
     }
 
@@ -243,6 +248,10 @@ mod tests {
         drop(begin());
         assert_eq!(times.of("join", s(6)), s(6), "an error is no time to remember");
         begin().done("");
-        assert!(times.of("join", s(6)) < s(1));
+        assert_eq!(times.of("join", s(6)), s(6), "what was done before says nothing of the work");
+        let step = begin();
+        std::thread::sleep(MOMENT);
+        step.done("");
+        assert!(times.of("join", s(6)) < s(6));
     }
 }

@@ -385,3 +385,13 @@ fn loads_are_on_record() {
         "no lab is on record"
     );
 }
+
+#[test]
+fn a_load_that_nobody_answers_is_no_success() {
+    let closed = TcpListener::bind("127.0.0.1:0").and_then(|one| one.local_addr()).expect("a port was free");
+    let target = format!("http://{closed}/");
+    let output = Surroundings::new().run(&["load", &target, "--rate", "20", "--duration", "1s"]);
+    assert_eq!(output.status.code(), Some(3));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("hint: not one request was answered"), "{said}");
+}

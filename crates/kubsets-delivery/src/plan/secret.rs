@@ -11,12 +11,20 @@ use super::Plan;
 const COPY: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 impl Plan {
-    /// Values that no record may hold: of environment variables that look secret, in the old version and the new.
+    /// Values that no record may hold: of environment variables that look secret, in the old version and the new. What
+    /// is part of a name in the plan is none: a record without it could not be read.
     pub(crate) fn secrets(&self) -> Secrets {
-        let mut values = Vec::new();
+        let mut values: Vec<String> =
+            self.spec.secret_variables().map(|(_, value)| value.to_owned()).collect();
         let mut deployment = self.originals.deployment.clone();
         for_each_variable(&mut deployment, &mut |value| values.extend(value.as_str().map(str::to_owned)));
-        self.spec.secrets().and(&Secrets::new(values))
+        values.retain(|value| !self.names_in_plan().any(|name| name.contains(value.as_str())));
+        Secrets::new(values)
+    }
+
+    fn names_in_plan(&self) -> impl Iterator<Item = &str> {
+        let own = [&self.spec.deployment, &self.namespace, &self.container].map(String::as_str);
+        own.into_iter().chain(self.objects.iter().map(|one| one.object.name.as_str()))
     }
 
     /// The plan without the values of such variables, and of queries and users in addresses.
@@ -104,6 +112,18 @@ mod tests {
         }
         let secrets = plan.secrets();
         assert!(secrets.are_in("0ld-t0ken-of-mine") && secrets.are_in("n3w-t0ken-of-mine"));
+    }
+
+    #[test]
+    fn a_value_that_is_a_name_in_the_plan_does_not_take_the_name_out_of_the_record() {
+        let mut plan = plan();
+        plan.spec.env.insert("AUTH_SERVICE".into(), "demo-app".into());
+        let mut recorded = serde_json::to_value(plan.without_secrets()).unwrap();
+        plan.secrets().hide(&mut recorded);
+        let recorded: Plan = serde_json::from_value(recorded).unwrap();
+        assert_eq!(recorded.deployment_ref(), plan.deployment_ref());
+        assert_eq!(recorded.spec.deployment, "demo-app");
+        assert!(plan.secrets().are_in("n3w-t0ken-of-mine"), "others are hidden as before");
     }
 
     #[test]

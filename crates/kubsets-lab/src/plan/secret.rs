@@ -53,6 +53,15 @@ impl Plan {
         canaries.fold(self.secrets(), |all, more| all.and(&more))
     }
 
+    /// Whether a parameter is secret, or a variable looks so.
+    pub fn holds_secrets(&self) -> bool {
+        let variable = |operation: &Operation| match operation {
+            Operation::Canary(spec) => spec.secret_variables().next().is_some(),
+            _ => false,
+        };
+        !self.secret_names().is_empty() || self.operations().any(variable)
+    }
+
     fn operations(&self) -> impl Iterator<Item = &Operation> {
         self.steady_state.iter().chain(&self.steps).map(|step| &step.operation)
     }
@@ -88,9 +97,10 @@ impl CanarySpec {
         all.filter(|(name, value)| is_secret_variable(name, value))
     }
 
-    /// Their values.
+    /// Their values, but for what is part of the Deployment's name: a record without it could not be read.
     pub fn secrets(&self) -> Secrets {
-        Secrets::new(self.secret_variables().map(|(_, value)| value))
+        let values = self.secret_variables().map(|(_, value)| value);
+        Secrets::new(values.filter(|value| !self.deployment.contains(value)))
     }
 
     /// The same canary without the values of such variables.

@@ -1,10 +1,10 @@
 //! `lab clean`: finishes the undo of runs whose driver is gone.
 
 use kubsets_delivery::ManageError;
-use kubsets_kube::{Access, ApiErrorKind, Hint as _};
+use kubsets_kube::{Access, ApiError, ApiErrorKind, Hint as _};
 use kubsets_undo::{Comparison, Kind, RunId, StateDir, Undone};
 
-use super::left::{left, places};
+use super::left::{Left, left, places};
 use crate::app::{App, EVERY_NAMESPACE};
 use crate::commands::load::pods::leftovers;
 use crate::ui::{Cell, ExitCode, Risk, Style, Table, Tone};
@@ -32,24 +32,36 @@ pub(crate) async fn run(app: &App, family: Option<&str>, args: &Args) -> anyhow:
         found.extend(left(&place, &state, family).await?);
         swept.extend(sweep(app, &place).await?);
     }
+    found.retain(|one| args.run.as_ref().is_none_or(|wanted| one.is_of(wanted)));
+    let code =
+        if found.is_empty() { ExitCode::Success } else { undo(app, args, &access, &state, &found).await? };
     // A family has no loads of its own.
     let loads = if family.is_none() { clear_loads(app, &access, everywhere, args).await? } else { 0 };
-    found.retain(|one| args.run.as_ref().is_none_or(|wanted| one.is_of(wanted)));
-    if found.is_empty() {
-        if let Some(run) = args.run.as_ref().filter(|run| !swept.iter().any(|one| one == run.as_str())) {
-            if loads == 0 {
+    if found.is_empty() && loads == 0 {
+        match &args.run {
+            Some(run) if !swept.iter().any(|one| one == run.as_str()) => {
                 app.ui.message(format!("nothing is left of run {run}"));
             }
-        } else if loads == 0 && swept.is_empty() {
-            app.ui.message("nothing is left of any run");
+            None if swept.is_empty() => app.ui.message("nothing is left of any run"),
+            _ => {}
         }
-        return Ok(ExitCode::Success);
     }
+    Ok(code)
+}
+
+/// Undoes runs, one after the other.
+async fn undo(
+    app: &App,
+    args: &Args,
+    access: &Access,
+    state: &StateDir,
+    found: &[Left],
+) -> anyhow::Result<ExitCode> {
     app.ui.confirm(Risk::Moderate, &format!("undo what is left of {} runs", found.len()))?;
     let mut undone = Vec::new();
-    for one in &found {
+    for one in found {
         let step = app.ui.step(format!("Undoing run {} of {}", one.run, one.lab));
-        match one.undo(&access, &state).await {
+        match one.undo(access, state).await {
             Ok(done) => undone.push(done),
             // The watchdog, or the run itself, was faster.
             Err(ManageError::Run(kubsets_undo::ManageError::NoRun { .. })) => {
@@ -87,26 +99,39 @@ async fn sweep(app: &App, access: &Access) -> Result<Vec<String>, ManageError> {
 /// Removes the Jobs of `load --in-cluster` whose command was killed, where this command may change something; gives how
 /// many Jobs of loads there were.
 async fn clear_loads(app: &App, access: &Access, everywhere: bool, args: &Args) -> anyhow::Result<usize> {
-    let places = if everywhere {
-        leftovers::namespaces(access).await?
-    } else {
-        [access.namespace().to_owned()].into()
+    // Whoever may not touch the Jobs of loads may still undo runs.
+    let refused = |error: ApiError, place: &str| {
+        if !is_refusal(&error.kind) {
+            return Err(error);
+        }
+        app.ui.warn(format!("Jobs of loads in {place} are not looked for: {error}"));
+        Ok(())
+    };
+    let places = match everywhere {
+        true => leftovers::namespaces(access).await,
+        false => Ok([access.namespace().to_owned()].into()),
+    };
+    let places = match places {
+        Ok(places) => places,
+        Err(error) => return refused(error, EVERY_NAMESPACE).map(|()| 0).map_err(Into::into),
     };
     let mut seen = 0;
     for namespace in places {
         let place = access.clone().with_namespace(&namespace);
         let cleared = match place.permit_namespace(&namespace).await {
-            Ok(()) => leftovers::clear(&place, args.run.as_ref(), leftovers::SILENCE).await,
+            Ok(()) => {
+                let step = app.ui.step(format!("Loads in pods in {namespace}"));
+                step.expect(leftovers::SILENCE);
+                leftovers::clear(&place, args.run.as_ref(), leftovers::SILENCE).await
+            }
             Err(refused) => Err(refused),
         };
-        // Whoever may not touch the Jobs of a namespace may still undo runs.
         let cleared = match cleared {
             Ok(cleared) => cleared,
-            Err(error) if is_refusal(&error.kind) => {
-                app.ui.warn(format!("Jobs of loads in namespace {namespace} are not looked for: {error}"));
+            Err(error) => {
+                refused(error, &format!("namespace {namespace}"))?;
                 continue;
             }
-            Err(error) => return Err(error.into()),
         };
         for name in &cleared.removed {
             app.ui.message(format!("removed the Job {name} in {namespace} that a load left"));

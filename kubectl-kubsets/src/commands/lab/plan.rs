@@ -68,8 +68,8 @@ pub(super) fn run(app: &App, family: Option<&str>, args: &Args) -> anyhow::Resul
 /// Prints plans: for people without secrets, for a file with everything that a run needs.
 pub(super) fn show(app: &App, plans: &[Plan]) -> anyhow::Result<ExitCode> {
     for plan in plans {
-        if app.ui.format() != Format::Table && !plan.secret_names().is_empty() {
-            app.ui.warn("this plan holds the values of secret parameters: keep it to yourself");
+        if app.ui.format() != Format::Table && plan.holds_secrets() {
+            app.ui.warn("this plan holds secret values: keep it to yourself");
         }
         app.ui
             .emit("LabPlan", &Written::new(plan), |style| plan.untold().hidden_in(&describe(plan, style)))?;

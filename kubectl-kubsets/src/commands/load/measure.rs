@@ -92,6 +92,10 @@ pub(super) fn finish(
         app.ui.hint("a lower rate or an idle machine lets the generator keep up");
         return Ok(ExitCode::Inconclusive);
     }
+    if crossed.is_empty() && report.accounting.planned > 0 && report.total.statuses.is_empty() {
+        app.ui.hint("not one request was answered: does a server listen there?");
+        return Ok(ExitCode::Inconclusive);
+    }
     if crossed.is_empty() {
         return Ok(ExitCode::Success);
     }
