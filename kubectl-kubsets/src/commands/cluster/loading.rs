@@ -101,7 +101,7 @@ mod tests {
         let wanted = ["r/a:1".to_owned(), "b:1".to_owned()];
         list(&api, &["r/a:1"]);
         let access = api.access();
-        let waiting = until_listed(&app, &access, &wanted, INTERVAL, Duration::from_secs(60));
+        let waiting = until_listed(&app, &access, &wanted, INTERVAL, Duration::from_mins(1));
         let kubelet = async {
             while api.requests().len() < 4 {
                 tokio::time::sleep(INTERVAL).await;
