@@ -5,7 +5,6 @@ mod record;
 mod search;
 mod slo;
 
-use kubsets_judge::Interval;
 use kubsets_load::{Accounting, LoadReport, Second, Series, Table as Figures};
 use kubsets_report::{
     API_VERSION, Better, Block, Cell, Chart, Command, Lane, Measure, Number, Role, Section, Shape, Span,

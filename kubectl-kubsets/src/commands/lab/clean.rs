@@ -107,9 +107,10 @@ async fn clear_loads(app: &App, access: &Access, everywhere: bool, args: &Args) 
         app.ui.warn(format!("Jobs of loads in {place} are not looked for: {error}"));
         Ok(())
     };
-    let places = match everywhere {
-        true => leftovers::namespaces(access).await,
-        false => Ok([access.namespace().to_owned()].into()),
+    let places = if everywhere {
+        leftovers::namespaces(access).await
+    } else {
+        Ok([access.namespace().to_owned()].into())
     };
     let places = match places {
         Ok(places) => places,
