@@ -19,6 +19,8 @@ use crate::ui::{ExitCode, Failure, Printer, Risk, duration};
 /// Longest wait for the first answer; pods of a node that was lost are given up after about a minute.
 const ANSWER: Duration = Duration::from_mins(3);
 
+/// Answers in a row, by which a dead one of two pods would have shown itself in all but one of a thousand times.
+const ANSWERS: u32 = 10;
 /// Pause between two tries.
 const PAUSE: Duration = Duration::from_millis(300);
 
@@ -124,13 +126,17 @@ fn refuse(whom: DryRun, kind: ProviderKind) -> Result<(), Failure> {
     }
 }
 
-/// Waits until the demo app answers at its address: after a reboot the API server still tells how pods were before it.
+/// Waits until the demo app answers at its address, every time: after a reboot, or when a node was dead, the API server
+/// still tells how pods were before it, and only some of them may be there.
 async fn wait_for_an_answer(app: &App, url: &str) -> anyhow::Result<()> {
     let step = app.ui.step("Waiting for the demo app to answer");
-    let (http, limit) = (Http::new(), Instant::now() + ANSWER);
-    loop {
+    let (http, limit, mut in_a_row) = (Http::new(), Instant::now() + ANSWER, 0);
+    while in_a_row < ANSWERS {
         let seen = match http.send(Method::GET, &format!("{url}api/info"), None).await {
-            Ok(answer) if answer.status.is_success() => break,
+            Ok(answer) if answer.status.is_success() => {
+                in_a_row += 1;
+                continue;
+            }
             Ok(answer) => format!("status {}", answer.status),
             Err(error) => Printer::one_line(&error),
         };
@@ -139,6 +145,7 @@ async fn wait_for_an_answer(app: &App, url: &str) -> anyhow::Result<()> {
                 .with_hint("`kubectl kubsets status` says what is wrong")
                 .into());
         }
+        in_a_row = 0;
         step.update(seen);
         tokio::time::sleep(PAUSE).await;
     }
