@@ -73,18 +73,14 @@ fn sending(plugin: &Plugin) -> anyhow::Result<Child> {
     Ok(child)
 }
 
-fn passes(plugin: &Plugin) -> anyhow::Result<()> {
+/// Two pods send one load, every request of it is answered, and their Job goes.
+pub(crate) fn in_cluster(plugin: &Plugin) -> anyhow::Result<()> {
     let load = ["load", "--in-cluster", "--pods", "2", "--rate", "100", "--duration", "10s"];
     let (code, report) = plugin.json(&load)?;
     ensure!(code == 0, "exit code {code}: {report:#}");
     let planned = count(&report, "planned")?;
     ensure!(planned >= 900 && count(&report, "ok")? == planned, "{report:#}");
     nothing_left(plugin)
-}
-
-/// Two pods send one load, every request of it is answered, and their Job goes.
-pub(crate) fn in_cluster(plugin: &Plugin) -> anyhow::Result<()> {
-    passes(plugin)
 }
 
 /// Kills the command; its pods end, and the next load takes the Job away.
@@ -98,7 +94,7 @@ fn kill_and_repeat(plugin: &Plugin, mut child: Child) -> anyhow::Result<()> {
         Ok(pods_in(plugin, &["Succeeded", "Failed"])? == 2 && jobs[0]["status"]["failed"].as_u64() == Some(2))
     })?;
     println!("ended {:.1} s after their command", took.as_secs_f64());
-    passes(plugin)
+    in_cluster(plugin)
 }
 
 pub(crate) fn killed(plugin: &Plugin) -> anyhow::Result<()> {

@@ -414,10 +414,11 @@ impl<'a, S: Stage> Machine<'a, S> {
 /// What a wait in vain says: the answer of one that is asked for, else that a preparation took too long. A load that
 /// does not end is no answer.
 fn in_vain(error: StepError, step: &PlannedStep, asked: bool) -> StepError {
-    match (error, &step.operation) {
-        (error, Operation::Wait(Condition::Finished(_))) => error,
-        (StepError::Timeout(why), Operation::Wait(_)) if asked => StepError::Failed(why),
-        (error, _) => error,
+    let is_answer = asked
+        && matches!(&step.operation, Operation::Wait(condition) if !matches!(condition, Condition::Finished(_)));
+    match error {
+        StepError::Timeout(why) if is_answer => StepError::Failed(why),
+        error => error,
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::try_join_all;
 use http::{HeaderName, HeaderValue, Request, Response};
 use http_body_util::Full;
 use k8s_openapi::api::authorization::v1::{
@@ -269,6 +270,18 @@ impl Access {
             .during(|| format!("ask whether {verb} {resource} is allowed"))?;
         Ok(answer.status.is_some_and(|status| status.allowed))
     }
+
+    /// Those of the rights, each a verb, an API group and a resource, that RBAC does not give, as `kubectl auth can-i` names
+    /// them: `get pods/log`.
+    ///
+    /// # Errors
+    /// [`ApiError`] when a review fails.
+    pub async fn lacking(&self, rights: &[(&str, &str, &str)]) -> Result<Vec<String>, ApiError> {
+        let asked = rights.iter().map(|(verb, group, resource)| self.can(verb, group, resource));
+        let allowed = try_join_all(asked).await?;
+        let refused = rights.iter().zip(allowed).filter(|(_, allowed)| !allowed);
+        Ok(refused.map(|((verb, _, resource), _)| format!("{verb} {resource}")).collect())
+    }
 }
 
 /// Loads the kubeconfig, or the pod's service account where there is none.
@@ -327,6 +340,8 @@ fn kubeconfig_paths(given: Option<&OsString>) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::BodyExt as _;
+
     use super::*;
 
     const TWO: &str = "
@@ -400,6 +415,26 @@ users:
         }
         let error = access.permit_namespace("missing").await.unwrap_err();
         assert_eq!(error.kind, crate::ApiErrorKind::NotFound);
+    }
+
+    #[tokio::test]
+    async fn rights_that_are_lacking_are_named() {
+        let service = tower::service_fn(|request: Request<Body>| async move {
+            let body = request.into_body().collect().await?.to_bytes();
+            let review: SelfSubjectAccessReview = serde_json::from_slice(&body)?;
+            let asked = review.spec.resource_attributes.unwrap_or_default();
+            let named = [asked.verb, asked.resource, asked.subresource].map(Option::unwrap_or_default);
+            let named = named.each_ref().map(String::as_str);
+            let allowed = !matches!(named, ["create", "secrets", ""] | ["create", "pods", "attach"]);
+            let answer = serde_json::json!({"spec": {}, "status": {"allowed": allowed}});
+            Ok::<_, BoxError>(Response::new(Full::new(Bytes::from(answer.to_string()))))
+        });
+        let facts = Facts { context: "fake".into(), server: "https://fake".into(), namespace: "shop".into() };
+        let access = Access::from_service(service, facts, Guard::new(false, Duration::from_secs(5), []));
+        let given = [("create", "batch", "jobs"), ("get", "", "pods/attach"), ("create", "", "pods")];
+        assert_eq!(access.lacking(&given).await.unwrap(), [""; 0]);
+        let asked = [("create", "", "secrets"), ("list", "", "pods"), ("create", "", "pods/attach")];
+        assert_eq!(access.lacking(&asked).await.unwrap(), ["create secrets", "create pods/attach"]);
     }
 
     #[tokio::test]

@@ -85,6 +85,15 @@ impl Secrets {
         Self { spellings: [&self.spellings[..], &others.spellings].concat() }.sorted()
     }
 
+    /// These without what is part of one of these names: a record without its names could not be read.
+    #[must_use]
+    pub fn sparing<'a>(mut self, names: impl IntoIterator<Item = &'a str>) -> Self {
+        for name in names {
+            self.spellings.retain(|spelling| !name.contains(spelling.as_str()));
+        }
+        self
+    }
+
     fn sorted(mut self) -> Self {
         self.spellings.sort_unstable_by(|one, other| (other.len(), one).cmp(&(one.len(), other)));
         self.spellings.dedup();

@@ -11,20 +11,15 @@ use super::Plan;
 const COPY: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 impl Plan {
-    /// Values that no record may hold: of environment variables that look secret, in the old version and the new. What
-    /// is part of a name in the plan is none: a record without it could not be read.
+    /// Values that no record may hold: of environment variables that look secret, in the old version and the new,
+    /// sparing the names in the plan.
     pub(crate) fn secrets(&self) -> Secrets {
-        let mut values: Vec<String> =
-            self.spec.secret_variables().map(|(_, value)| value.to_owned()).collect();
+        let mut values = Vec::new();
         let mut deployment = self.originals.deployment.clone();
         for_each_variable(&mut deployment, &mut |value| values.extend(value.as_str().map(str::to_owned)));
-        values.retain(|value| !self.names_in_plan().any(|name| name.contains(value.as_str())));
-        Secrets::new(values)
-    }
-
-    fn names_in_plan(&self) -> impl Iterator<Item = &str> {
         let own = [&self.spec.deployment, &self.namespace, &self.container].map(String::as_str);
-        own.into_iter().chain(self.objects.iter().map(|one| one.object.name.as_str()))
+        let names = own.into_iter().chain(self.objects.iter().map(|one| one.object.name.as_str()));
+        self.spec.secrets().and(&Secrets::new(values)).sparing(names)
     }
 
     /// The plan without the values of such variables, and of queries and users in addresses.

@@ -97,10 +97,10 @@ impl CanarySpec {
         all.filter(|(name, value)| is_secret_variable(name, value))
     }
 
-    /// Their values, but for what is part of the Deployment's name: a record without it could not be read.
+    /// Their values, sparing the name of the Deployment.
     pub fn secrets(&self) -> Secrets {
         let values = self.secret_variables().map(|(_, value)| value);
-        Secrets::new(values.filter(|value| !self.deployment.contains(value)))
+        Secrets::new(values).sparing([self.deployment.as_str()])
     }
 
     /// The same canary without the values of such variables.

@@ -99,23 +99,10 @@ async fn group_versions(access: &Access, name: &str) -> Option<Vec<String>> {
 
 async fn rights(access: &Access) -> Check {
     let asked = [("create", "", "namespaces"), ("patch", "apps", "deployments"), ("create", "batch", "jobs")];
-    let mut refused = Vec::new();
-    for (verb, group, resource) in asked {
-        match access.can(verb, group, resource).await {
-            Ok(true) => {}
-            Ok(false) => refused.push(format!("{verb} {resource}")),
-            Err(error) => {
-                return Check::warning(
-                    "rights",
-                    Printer::one_line(&error.into()),
-                    "kubectl auth can-i --list",
-                );
-            }
-        }
-    }
-    if refused.is_empty() {
-        Check::ok("rights", "enough to install the stack and run labs")
-    } else {
-        Check::warning("rights", format!("not allowed: {}", refused.join(", ")), "kubectl auth can-i --list")
+    let fix = "kubectl auth can-i --list";
+    match access.lacking(&asked).await {
+        Ok(lacking) if lacking.is_empty() => Check::ok("rights", "enough to install the stack and run labs"),
+        Ok(lacking) => Check::warning("rights", format!("not allowed: {}", lacking.join(", ")), fix),
+        Err(error) => Check::warning("rights", Printer::one_line(&error.into()), fix),
     }
 }
