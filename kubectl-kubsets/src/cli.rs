@@ -27,7 +27,7 @@ Exit codes: 0 pass, 1 verdict failed, 2 usage, 3 inconclusive, 4 skipped, 5 clus
 
 /// A cluster, a demo stack, and labs with a verdict: canaries judged on real traffic, in one plugin.
 #[derive(Debug, Parser)]
-#[command(name = BINARY, bin_name = AS_PLUGIN, version, propagate_version = true, disable_help_subcommand = true)]
+#[command(name = BINARY, bin_name = AS_PLUGIN, version, disable_help_subcommand = true)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct Cli {
     #[command(flatten)]

@@ -51,7 +51,7 @@ pub fn entry(args: &[OsString]) -> std::process::ExitCode {
     });
     match parsed {
         Ok((path, cli)) => run(&path, cli).into(),
-        Err(error) => ui::usage_error(&error).into(),
+        Err(error) => ui::usage_error(error).into(),
     }
 }
 

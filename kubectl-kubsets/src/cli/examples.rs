@@ -43,7 +43,7 @@ const EXAMPLES: &[Examples] = &[
     ),
     (&["cluster", "delete"], &[("without a question", "cluster delete --name second --confirm second")]),
     (&["cluster", "status"], &[("its nodes", "cluster status")]),
-    (&["cluster", "kubeconfig"], &[("for another machine", "cluster kubeconfig > kubeconfig.yaml")]),
+    (&["cluster", "kubeconfig"], &[("for a program of its own", "cluster kubeconfig > kubeconfig.yaml")]),
     (&["cluster", "remove-node"], &[("the second worker", "cluster remove-node kubsets-worker2")]),
     (&["cluster", "load-image"], &[("an image that docker built", "cluster load-image api.tar")]),
     (&["images", "build"], &[("all images", "images build"), ("one of them", "images build demo-app")]),

@@ -89,7 +89,7 @@ fn render(document: &Document, format: Format, to_file: bool) -> anyhow::Result<
         Format::Yaml => return Ok(serde_saphyr::to_string(document)?),
         Format::Html => true,
         Format::Markdown => false,
-        Format::Table | Format::Name => to_file,
+        Format::Table | Format::Wide | Format::Name => to_file,
     };
     Ok(match (document, html) {
         (Document::Report(story), true) => report_html(story),

@@ -2,13 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use clap::ArgAction;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use http::Method;
 use kubsets_cluster::ProviderKind;
 use serde::Serialize;
 
 use super::cluster::{Clusters, Which};
 use super::doctor;
-use super::dry_run::{self, DryRun};
+use super::dry_run;
 use super::images::Registry;
 use crate::app::{App, STACK_NAMESPACE};
 use crate::cli::values::parse_nodes;
@@ -43,8 +45,14 @@ pub(crate) struct Args {
     registry: Option<Registry>,
 
     /// With --provider current: change nothing, ask the API server for everything that would be applied
-    #[arg(long, value_name = "WHERE", value_enum, default_value = "none")]
-    dry_run: DryRun,
+    #[arg(
+        long,
+        value_name = "WHERE",
+        action = ArgAction::Set,
+        value_parser = PossibleValuesParser::new(["none", "server"]).map(|whom| whom == "server"),
+        default_value = "none"
+    )]
+    dry_run: bool,
 }
 
 /// A cluster with the stack on it.
@@ -70,14 +78,9 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     let clusters = Clusters::new(app);
     // half an hour of building for a provider that cannot work here would be a sad surprise
     let kind = clusters.check(&args.which)?;
-    if args.registry.is_some() && kind != ProviderKind::Current {
-        return Err(Failure::usage("--registry is for clusters of others: ours get their images loaded")
-            .with_hint("add --provider current, or --context NAME")
-            .into());
-    }
-    refuse(args.dry_run, kind)?;
+    refuse(&args, kind)?;
     clusters.announce(kind, &args.which.name, STACK_NAMESPACE).await?;
-    if args.dry_run != DryRun::Off {
+    if args.dry_run {
         let registry = args.registry.map(|registry| registry.base());
         return dry_run::show(app, &platform::try_out(app, &args.overlay, registry).await?);
     }
@@ -113,17 +116,19 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::Success)
 }
 
-/// Refuses a dry run that nobody could answer.
-fn refuse(whom: DryRun, kind: ProviderKind) -> Result<(), Failure> {
-    match (whom, kind) {
-        (DryRun::Off, _) | (DryRun::Server, ProviderKind::Current) => Ok(()),
-        (DryRun::Server, kind) => Err(Failure::usage(format!(
-            "there is no API server to ask: provider {kind} would make the cluster"
-        ))
-        .with_hint("add --provider current, or --context NAME")),
-        (DryRun::Client, _) => Err(Failure::usage("`up` has no plan to show without a cluster")
-            .with_hint("--dry-run=server asks a cluster that is there")),
-    }
+/// Refuses what only a cluster of others can do.
+fn refuse(args: &Args, kind: ProviderKind) -> Result<(), Failure> {
+    let why = match kind {
+        ProviderKind::Current => return Ok(()),
+        _ if args.registry.is_some() => {
+            "--registry is for clusters of others: ours get their images loaded".into()
+        }
+        kind if args.dry_run => {
+            format!("there is no API server to ask: provider {kind} would make the cluster")
+        }
+        _ => return Ok(()),
+    };
+    Err(Failure::usage(why).with_hint("add --provider current, or --context NAME"))
 }
 
 /// Waits until the demo app answers at its address, every time: after a reboot, or when a node was dead, the API server
@@ -157,14 +162,30 @@ async fn wait_for_an_answer(app: &App, url: &str) -> anyhow::Result<()> {
 mod tests {
     use super::*;
 
+    fn args(words: &[&str]) -> Args {
+        match crate::parse(&[&["up"], words].concat()).expect("is accepted").command {
+            crate::cli::Command::Up(args) => args,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
-    fn a_dry_run_needs_a_cluster_that_is_there() {
-        assert!(refuse(DryRun::Server, ProviderKind::Current).is_ok());
-        assert!(refuse(DryRun::Off, ProviderKind::Native).is_ok());
-        let error = refuse(DryRun::Server, ProviderKind::Native).expect_err("no server");
-        assert!(error.to_string().contains("provider native would make"), "{error}");
-        assert!(error.hints()[0].contains("--provider current"), "{error:?}");
-        let error = refuse(DryRun::Client, ProviderKind::Current).expect_err("no plan");
-        assert!(error.hints()[0].contains("--dry-run=server"), "{error:?}");
+    fn what_only_a_cluster_of_others_can_do_is_refused_of_ours() {
+        for (words, why) in [
+            (&["--dry-run=server"][..], "provider native would make the cluster"),
+            (&["--registry=registry:5000"], "ours get their images loaded"),
+        ] {
+            let args = args(words);
+            assert!(refuse(&args, ProviderKind::Current).is_ok(), "{words:?}");
+            let error = refuse(&args, ProviderKind::Native).expect_err("is for others");
+            assert!(error.to_string().contains(why), "{error}");
+            assert!(error.hints()[0].contains("--provider current"), "{error:?}");
+        }
+        assert!(refuse(&args(&["--dry-run=none"]), ProviderKind::Native).is_ok());
+    }
+
+    #[test]
+    fn without_a_cluster_there_is_no_plan_to_show() {
+        assert!(crate::parse(&["up", "--dry-run=client"]).is_err());
     }
 }

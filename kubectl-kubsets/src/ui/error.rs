@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
 use super::exit::ExitCode;
 use super::printer::Printer;
 use super::style::{Style, Tone};
@@ -97,7 +99,14 @@ pub(super) fn render(error: &anyhow::Error, style: Style) -> (String, ExitCode) 
 }
 
 /// Prints what clap has to say (help is no error) and returns its code.
-pub(crate) fn usage_error(error: &clap::Error) -> ExitCode {
+pub(crate) fn usage_error(mut error: clap::Error) -> ExitCode {
+    if error.kind() == ErrorKind::MissingRequiredArgument
+        && let Some(ContextValue::Strings(missing)) = error.get(ContextKind::InvalidArg)
+        && missing.iter().any(|argument| argument == "<LAB>")
+    {
+        let tip = "`kubectl kubsets lab list` shows the labs".into();
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+    }
     // A closed pipe is no reason to fail.
     let _ = error.print();
     if error.use_stderr() { ExitCode::Usage } else { ExitCode::Success }

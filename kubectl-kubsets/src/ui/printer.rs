@@ -21,6 +21,8 @@ pub(crate) enum Format {
     /// For people; may change between versions.
     #[default]
     Table,
+    /// The same, with lines as long as they are.
+    Wide,
     /// One JSON document (a watch prints one per line).
     Json,
     /// The same document as YAML.
@@ -77,7 +79,7 @@ pub(crate) struct Printer {
 
 impl Printer {
     /// A printer as the command line asks for.
-    pub(crate) fn new(options: PrinterOptions) -> Self {
+    pub(crate) fn new(mut options: PrinterOptions) -> Self {
         let volume = match (options.quiet, options.verbose) {
             (true, _) => Volume::Quiet,
             (false, 0) => Volume::Normal,
@@ -85,10 +87,15 @@ impl Printer {
         };
         let animated =
             volume != Volume::Quiet && !options.no_tty && std::io::stderr().is_terminal() && !in_ci();
+        let mut out = Style::stdout(options.color);
+        if options.format == Format::Wide {
+            options.format = Format::Table;
+            out.width = None;
+        }
         Self {
             options,
             volume,
-            out: Style::stdout(options.color),
+            out,
             err: Style::stderr(options.color),
             bars: animated.then(|| Arc::new(MultiProgress::new())),
         }
@@ -163,9 +170,9 @@ impl Printer {
         text: impl FnOnce(Style) -> String,
     ) -> anyhow::Result<()> {
         match self.options.format {
-            Format::Table | Format::Name | Format::Html | Format::Markdown => self.data(&text(self.out)),
             Format::Json => self.data(&format!("{:#}\n", document(kind, value)?)),
             Format::Yaml => self.data(&serde_saphyr::to_string(&document(kind, value)?)?),
+            _ => self.data(&text(self.out)),
         }
         Ok(())
     }

@@ -15,6 +15,16 @@ fn no_subcommand() {
 }
 
 #[test]
+fn a_lab_that_is_not_named_comes_with_where_they_are_listed() {
+    for command in [&["lab", "show"][..], &["canary", "show"], &["chaos", "plan"]] {
+        let output = Surroundings::new().run(command);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{command:?}: {text}");
+        assert!(text.contains("tip: `kubectl kubsets lab list` shows the labs"), "{command:?}: {text}");
+    }
+}
+
+#[test]
 fn bad_duration() {
     insta::assert_snapshot!(Surroundings::new().snapshot(&["version", "--request-timeout", "30"]));
 }

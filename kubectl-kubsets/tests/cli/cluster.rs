@@ -94,7 +94,7 @@ fn a_record_that_cannot_be_read_is_an_error_and_not_no_cluster() {
     let commands = [
         &["cluster", "status"][..],
         &["cluster", "kubeconfig"],
-        &["up", "--dry-run=client"],
+        &["up", "--dry-run=server"],
         &["down", "--yes"],
     ];
     for command in commands {

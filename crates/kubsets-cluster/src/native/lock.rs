@@ -39,13 +39,16 @@ impl ClusterLock {
                 note(&mut lock).map_err(Error::file("write", &path))?;
                 Ok(Self(lock))
             }
-            Err((mut file, _)) => {
-                let mut owner = String::new();
-                // the owner's name is only for the message
-                let _ = file.read_to_string(&mut owner);
-                Err(Error::Busy { name: name.to_string(), owner })
-            }
+            Err((file, _)) => Err(Error::Busy { name: name.to_string(), owner: owner(file) }),
         }
+    }
+
+    /// Who changes a cluster at this moment, as `process 4711`; `None` where nobody does, or it cannot be told.
+    pub fn owner(layout: &Layout, name: &ClusterName) -> Option<String> {
+        // nobody may take the lock while it is tried
+        let _root = RootLock::take(layout).ok()?;
+        let file = File::open(file(layout, name)).ok()?;
+        Flock::lock(file, FlockArg::LockSharedNonblock).err().map(|(file, _)| owner(file))
     }
 
     /// Whether somebody has the lock, or was killed while he had it.
@@ -57,6 +60,13 @@ impl ClusterLock {
     pub fn forget(layout: &Layout, name: &ClusterName) {
         let _ = fs::remove_file(file(layout, name));
     }
+}
+
+/// What the owner wrote; it is only for messages.
+fn owner(mut file: File) -> String {
+    let mut owner = String::new();
+    let _ = file.read_to_string(&mut owner);
+    owner
 }
 
 fn file(layout: &Layout, name: &ClusterName) -> PathBuf {
@@ -107,13 +117,17 @@ mod tests {
     fn a_second_owner_is_refused_until_the_first_lets_go() {
         let folder = tempfile::tempdir().unwrap();
         let (layout, name) = (Layout::new(folder.path()), ClusterName::default());
+        assert_eq!(ClusterLock::owner(&layout, &name), None);
         let first = ClusterLock::take(&layout, &name).unwrap();
+        let this = format!("process {}", std::process::id());
+        assert_eq!(ClusterLock::owner(&layout, &name).as_ref(), Some(&this));
         match ClusterLock::take(&layout, &name) {
-            Err(Error::Busy { owner, .. }) => assert_eq!(owner, format!("process {}", std::process::id())),
+            Err(Error::Busy { owner, .. }) => assert_eq!(owner, this),
             Err(other) => panic!("unexpected {other:?}"),
             Ok(_) => panic!("two owners"),
         }
         drop(first);
+        assert_eq!(ClusterLock::owner(&layout, &name), None);
         ClusterLock::take(&layout, &name).unwrap();
     }
 

@@ -338,7 +338,10 @@ impl Native {
         let health = if stopped == nodes.len() {
             Health::Stopped
         } else if !state.initialised {
-            Health::Degraded("its creation did not finish".into())
+            Health::Degraded(match ClusterLock::owner(&self.layout, &state.name) {
+                Some(owner) => format!("it is being created by {owner}"),
+                None => "its creation did not finish".into(),
+            })
         } else if stopped > 0 {
             Health::Degraded(format!("{stopped} of {} nodes do not run", nodes.len()))
         } else if !answers(&api) {

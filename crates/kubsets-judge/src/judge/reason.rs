@@ -14,7 +14,7 @@ fn points(difference: f64) -> String {
 
 /// Evidence as a short number.
 fn short(evidence: f64) -> String {
-    if evidence >= 1e4 {
+    if evidence >= 1e6 {
         format!("{evidence:.1e}")
     } else if evidence >= 10.0 {
         format!("{evidence:.0}")

@@ -43,7 +43,7 @@ fn found(evidence: &Evidence) -> String {
 /// `E 132 of 100`.
 fn of(evidence: f64, needed: f64) -> String {
     let evidence = match evidence {
-        value if value >= 1e4 => format!("{value:.0e}"),
+        value if value >= 1e6 => format!("{value:.0e}"),
         value if value >= 10.0 => format!("{value:.0}"),
         value => format!("{value:.1}"),
     };
@@ -113,7 +113,7 @@ mod tests {
         let evidence = outcome.evidence.as_mut().unwrap();
         (evidence.rule, evidence.fail) = (Rule::None, 12_345.0);
         let told = describe(&outcome).unwrap();
-        assert_eq!(told, "FAIL E 1e4 of 100, PASS E 0.0 of 20; canary 4/60 failed");
+        assert_eq!(told, "FAIL E 12345 of 100, PASS E 0.0 of 20; canary 4/60 failed");
         assert!(told.len() <= ROOM);
         outcome.evidence.as_mut().unwrap().rule = Rule::Split;
         assert_eq!(describe(&outcome).unwrap(), "split: E 0.3 of 100; canary got 10 of 100");
