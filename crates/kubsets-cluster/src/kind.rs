@@ -1,4 +1,4 @@
-//! Kubernetes in Docker by the tool `kind`. Images come from archives, so no registry is needed for ours.
+//! Kubernetes in Docker by the tool `kind`, which pulls the image of its nodes; ours come from archives.
 
 use std::path::PathBuf;
 
@@ -75,19 +75,8 @@ impl<R: Runner> Provider for Kind<R> {
             self.runner.run(&self.entering(["export", "kubeconfig", "--name", spec.name.as_str()]))?;
         } else {
             events.stage("creating the kind cluster", Work::once("create a kind cluster", 60));
-            let image = format!("kindest/node:{}", spec.kubernetes);
-            let args = [
-                "create",
-                "cluster",
-                "--name",
-                spec.name.as_str(),
-                "--image",
-                &image,
-                "--config",
-                "-",
-                "--wait",
-                "120s",
-            ];
+            // the tool names the image of its nodes: each of its releases has its own
+            let args = ["create", "cluster", "--name", spec.name.as_str(), "--config", "-", "--wait", "120s"];
             self.runner.run(&self.entering(args).stdin(config(spec)).within(WORK))?;
         }
         self.status(&spec.name)
@@ -161,8 +150,7 @@ mod tests {
 
     const VERSION: (&str, &str) = ("kind version", "kind v0.33.0 go1.26.7 linux/amd64");
     const DOCKER: (&str, &str) = ("docker info --format {{.ServerVersion}}", "28.2.2");
-    const CREATE: &str =
-        "kind create cluster --name kubsets --image kindest/node:v1.36.3 --config - --wait 120s";
+    const CREATE: &str = "kind create cluster --name kubsets --config - --wait 120s";
     const NODES: (&str, &str) = ("kind get nodes --name kubsets", "kubsets-control-plane\nkubsets-worker\n");
 
     fn spec() -> ClusterSpec {
@@ -218,6 +206,15 @@ mod tests {
         let config: serde_json::Value = serde_json::from_str(&config(&spec())).unwrap();
         assert_eq!(config["nodes"].as_array().unwrap().len(), 2);
         assert_eq!(config["nodes"][0]["extraPortMappings"][0]["listenAddress"], "127.0.0.1");
+    }
+
+    #[test]
+    fn the_file_for_the_tool_alone_makes_the_same_cluster() {
+        let file = include_str!("../../../kind/cluster.yaml");
+        let mut file: serde_json::Value = serde_saphyr::from_str(file).unwrap();
+        assert_eq!(file.as_object_mut().unwrap().remove("name"), Some("kubsets".into()));
+        let ours: serde_json::Value = serde_json::from_str(&config(&spec())).unwrap();
+        assert_eq!(file, ours);
     }
 
     #[test]

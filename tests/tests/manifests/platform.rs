@@ -74,7 +74,5 @@ fn the_gateway_has_its_fixed_node_port() -> Result<()> {
     let proxy = &objects["EnvoyProxy envoy-gateway-system/kubsets"]["spec"]["provider"]["kubernetes"];
     assert_eq!(proxy["envoyService"]["type"], "NodePort");
     assert_eq!(proxy["envoyService"]["patch"]["value"]["spec"]["ports"][0]["nodePort"], 30080);
-    let kind = render::text(Path::new("kind/cluster.yaml"))?;
-    assert!(kind.contains("containerPort: 30080") && kind.contains("listenAddress: 127.0.0.1"));
     Ok(())
 }

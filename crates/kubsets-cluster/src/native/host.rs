@@ -160,7 +160,7 @@ pub fn check() -> Result<()> {
     let unavailable =
         |reason: String, fix: String| Err(Error::Unavailable { provider: "native", reason, fix });
     if !cfg!(target_os = "linux") {
-        return unavailable("it needs Linux".into(), "use kind or k3d here: `--provider kind`".into());
+        return unavailable("it needs Linux".into(), "use a Linux machine, also a virtual one".into());
     }
     if !nix::unistd::geteuid().is_root() {
         return unavailable("it needs root to make namespaces".into(), "run the command with sudo".into());
