@@ -7,7 +7,7 @@ BIN_DIR ?= $(HOME)/.local/bin
 NAME ?= kubsets
 KUBSETS := $(PLUGIN) --yes
 
-.PHONY: help prerequisites image-prerequisites kind-prerequisites test-prerequisites build install demo test test-extended kind-up native-up deploy smoke status down clean lint docs bench
+.PHONY: help prerequisites image-prerequisites build-prerequisites kind-prerequisites test-prerequisites build install demo test test-extended kind-up native-up deploy smoke status down clean lint docs bench
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -19,14 +19,17 @@ prerequisites: ## Install the Debian packages that are missing (asks first; not 
 image-prerequisites:
 	@hack/native-prerequisites.sh --images
 
+build-prerequisites:
+	@hack/native-prerequisites.sh --build
+
 kind-prerequisites:
 	@hack/native-prerequisites.sh --kind
 
-build: ## Build the plugin and the services
+build: build-prerequisites ## Build the plugin and the services
 	cargo build --release --locked --workspace --bins
 	@hack/static-services.sh $(OUT)
 
-$(PLUGIN):
+$(PLUGIN): | build-prerequisites
 	cargo build --release --locked -p kubectl-kubsets
 
 install: build ## Put the plugin, its completion helper, and kubectl where there is none, into BIN_DIR
@@ -34,7 +37,7 @@ install: build ## Put the plugin, its completion helper, and kubectl where there
 	install -m 0755 $(PLUGIN) $(BIN_DIR)/kubectl-kubsets
 	ln -sf kubectl-kubsets $(BIN_DIR)/kubectl_complete-kubsets
 	@for b in demo-app worker migrator heartbeat node-agent; do install -m 0755 $(OUT)/$$b $(BIN_DIR)/$$b; done
-	@command -v kubectl >/dev/null || install -m 0755 "$$($(PLUGIN) internal programs)/kubectl" $(BIN_DIR)/kubectl
+	@command -v kubectl >/dev/null || { programs=$$($(PLUGIN) internal programs) && install -m 0755 "$$programs/kubectl" $(BIN_DIR)/kubectl; }
 	@case ":$$PATH:" in *":$(BIN_DIR):"*) ;; *) echo 'for this shell: export PATH="$(BIN_DIR):$$PATH"' ;; esac
 	@echo "installed: kubectl kubsets version"
 

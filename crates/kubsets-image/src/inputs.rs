@@ -33,11 +33,14 @@ pub struct Crate {
     pub sha256: Option<String>,
 }
 
+/// The files of the module that the programs of the cluster are built in.
+const NATIVE: [&str; 4] = ["go.mod", "go.sum", "tools.go", "coredns/main.go"];
+
 impl Inputs {
     /// Takes the Go modules from the embedded platform files.
     ///
     /// `read` gets a path such as `native-go/go.mod`, relative to the platform folder, and returns the
-    /// file's text. These files are read: `native-go/{go.mod,go.sum,tools.go}` and
+    /// file's text. These files are read: those of `native-go` and
     /// `containerd-go/source.yaml`.
     ///
     /// # Errors
@@ -47,11 +50,8 @@ impl Inputs {
         read: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, String> {
         let text = |path: &str| read(path).ok_or_else(|| format!("platform file {path} is missing"));
-        let native = GoModule::Own {
-            go_mod: text("native-go/go.mod")?,
-            go_sum: text("native-go/go.sum")?,
-            tools_go: text("native-go/tools.go")?,
-        };
+        let native = NATIVE.map(|path| Ok((path.to_owned(), text(&format!("native-go/{path}"))?)));
+        let native = GoModule::Own(native.into_iter().collect::<Result<_, String>>()?);
         let source = "containerd-go/source.yaml";
         let containerd =
             GoModule::copy_from_yaml(&text(source)?).map_err(|error| format!("{source}: {error}"))?;

@@ -35,7 +35,7 @@ pub use archive::names_in;
 pub use build::{BuildError, BuiltImage, build, is_cached, list, outline};
 pub use cache::{Cache, CacheError};
 pub use command::CommandError;
-pub use go::{GoError, GoModule, ModuleSource, module_dir};
+pub use go::{GoError, GoModule, ModuleSource, installed_go, module_dir};
 pub use inputs::{Crate, Inputs};
 pub use native::{NativeBinaries, native_binaries, native_outline};
 pub use progress::{Event, Expected, Parts, Progress};

@@ -137,11 +137,8 @@ mod tests {
     #[test]
     fn programs_carry_the_versions_of_the_module_files() {
         let containerd = "{module: github.com/containerd/containerd/v2, version: v2.3.7, sum: h1}";
-        let native = GoModule::Own {
-            go_mod: "require helm.sh/helm/v3 v3.21.4\n".into(),
-            go_sum: String::new(),
-            tools_go: String::new(),
-        };
+        let go_mod = ("go.mod".into(), "require helm.sh/helm/v3 v3.21.4\n".into());
+        let native = GoModule::Own([go_mod].into());
         let modules = [
             ("native".to_owned(), native),
             ("containerd".to_owned(), GoModule::copy_from_yaml(containerd).unwrap()),

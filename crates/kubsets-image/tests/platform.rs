@@ -67,15 +67,24 @@ fn only_the_control_plane_runs_as_root() {
 fn go_programs_are_those_of_the_module_with_its_versions() {
     let inputs = inputs();
     let native = &inputs.modules["native"];
-    let GoModule::Own { tools_go, .. } = native else { panic!("native is a module of our own") };
+    let GoModule::Own(files) = native else { panic!("native is a module of our own") };
     for recipe in recipes() {
         for layer in &recipe.layers {
             let Layer::GoBinary(binary) = layer else { continue };
-            assert!(tools_go.contains(&format!("_ \"{}\"", binary.package)), "{}", binary.package);
-            let version = (0..=binary.package.len())
+            let source = if let Some(own) = binary.package.strip_prefix("./") {
+                let source = recipe.source.trim_start_matches("https://");
+                let text = &files[&format!("{own}/main.go")];
+                assert!(text.contains(&format!("\"{source}/")), "{own} is not from {source}");
+                source
+            } else {
+                let import = format!("_ \"{}\"", binary.package);
+                assert!(files["tools.go"].contains(&import), "{}", binary.package);
+                &binary.package
+            };
+            let version = (0..=source.len())
                 .rev()
-                .filter(|at| binary.package.is_char_boundary(*at))
-                .find_map(|at| native.version_of(&binary.package[..at]))
+                .filter(|at| source.is_char_boundary(*at))
+                .find_map(|at| native.version_of(&source[..at]))
                 .unwrap();
             // etcd's tags have no v and a build number
             let tag = recipe.version();

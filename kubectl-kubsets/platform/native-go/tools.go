@@ -3,7 +3,6 @@
 package tools
 
 import (
-	_ "github.com/coredns/coredns"
 	_ "github.com/envoyproxy/gateway/cmd/envoy-gateway"
 	_ "github.com/rancher/local-path-provisioner"
 	_ "go.etcd.io/etcd/server/v3"

@@ -117,7 +117,7 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         Command::Create { which, nodes } => {
             let kind = clusters.check(&which)?;
             clusters.announce(kind, &which.name, "kube-system").await?;
-            if kind == ProviderKind::Native {
+            if kind != ProviderKind::Current {
                 super::doctor::builders_must_be_here(app)?;
             }
             let info = clusters.create(&which, nodes).await?;

@@ -106,8 +106,14 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
 /// Refuses a build that would end at a program that is not here, before it begins.
 ///
 /// # Errors
-/// Where something is not in the cache and what builds it is missing.
+/// Where something is not in the cache and what builds it is missing; on a processor that nothing is built for.
 pub(super) fn builders_must_be_here(app: &App) -> anyhow::Result<()> {
+    if !cfg!(target_arch = "x86_64") {
+        let message = format!("images are built on x86-64 only, and this is {}", std::env::consts::ARCH);
+        return Err(Failure::new(ExitCode::Skipped, message)
+            .with_hint("`images push` on an x86-64 machine, then `up --provider current --registry` here")
+            .into());
+    }
     let absent = absent_builders(ImageStore::open(app).ok().as_ref());
     if absent.is_empty() {
         return Ok(());
@@ -118,7 +124,7 @@ pub(super) fn builders_must_be_here(app: &App) -> anyhow::Result<()> {
         .into())
 }
 
-/// Programs that a native cluster could not be built without and that are not here: none while all is in the cache.
+/// Programs that a cluster could not be built without and that are not here: none while all is in the cache.
 fn absent_builders(store: Option<&ImageStore>) -> Vec<&'static str> {
     // what is wrong with our own files is told by the build itself
     let warm = store.is_none_or(|store| store.is_warm().unwrap_or(true));

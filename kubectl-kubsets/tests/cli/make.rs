@@ -135,6 +135,24 @@ fn a_cluster_by_kind_needs_no_package_of_native_nodes() {
     for (target, option) in [("kind-up", "--kind"), ("deploy", "--images")] {
         let recipe = machine.recipe(target);
         let lines: Vec<&str> = recipe.lines().filter(|line| line.contains("prerequisites.sh")).collect();
-        assert_eq!(lines, [format!("hack/native-prerequisites.sh {option}")], "{recipe}");
+        let expected = [option, "--build"].map(|option| format!("hack/native-prerequisites.sh {option}"));
+        assert_eq!(lines, expected, "{recipe}");
+    }
+}
+
+#[test]
+fn what_compiles_is_asked_for_before_it_compiles() {
+    let machine = Machine::new();
+    machine.program("apt-get", "");
+    let missing = || machine.run("native-prerequisites.sh", &["--check", "--build"]);
+    let (code, text) = missing();
+    assert!(code == Some(1) && text.contains("cargo: https://rustup.rs"), "{text}");
+    machine.program("cargo", "");
+    let (code, text) = missing();
+    assert!(code == Some(1) && text.contains("  build-essential ") && !text.contains("images"), "{text}");
+    for target in ["build", "install"] {
+        let recipe = machine.recipe(target);
+        let asked = recipe.find("hack/native-prerequisites.sh --build").expect("is asked for");
+        assert!(asked < recipe.find("cargo build").expect("compiles"), "{recipe}");
     }
 }

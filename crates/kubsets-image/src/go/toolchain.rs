@@ -58,6 +58,14 @@ pub(super) fn find(home: &Path, inputs: &Inputs, sink: Sink<'_>) -> Result<Go, G
     }
 }
 
+/// A go command of this host and its version, for example `1.26.7`: on PATH, else in one of the usual places.
+pub fn installed_go() -> Option<(PathBuf, String)> {
+    candidates().into_iter().find_map(|program| {
+        let go = Go { program };
+        installed(&go).map(|version| (go.program, version))
+    })
+}
+
 fn candidates() -> Vec<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut found: Vec<PathBuf> = env::split_paths(&path).map(|folder| folder.join("go")).collect();

@@ -47,8 +47,8 @@ pub(super) fn expected(module: &GoModule, inputs: &Inputs, cache: &Cache) -> Opt
         return None;
     }
     match module {
-        GoModule::Own { .. } if inputs.offline => None,
-        GoModule::Own { .. } => Some(Expected::new("go", FETCH, SOURCES)),
+        GoModule::Own(_) if inputs.offline => None,
+        GoModule::Own(_) => Some(Expected::new("go", FETCH, SOURCES)),
         GoModule::Copy(source) => Some(Expected::new(&source.module, DOWNLOAD, MODULE)),
     }
 }
@@ -61,9 +61,11 @@ pub(super) fn prepare(
     sink: Sink<'_>,
 ) -> Result<PathBuf, GoError> {
     cache.entry(KIND, &module.key(), sink, |folder, sink| match module {
-        GoModule::Own { go_mod, go_sum, tools_go } => {
-            for (name, text) in [("go.mod", go_mod), ("go.sum", go_sum), ("tools.go", tools_go)] {
+        GoModule::Own(files) => {
+            for (name, text) in files {
                 let path = folder.join(name);
+                let above = path.parent().unwrap_or(folder);
+                fs::create_dir_all(above).map_err(GoError::at(above))?;
                 fs::write(&path, text).map_err(GoError::at(&path))?;
             }
             fetch_sources(folder, inputs, sink)
@@ -97,7 +99,7 @@ fn fetch_sources(home: &Path, inputs: &Inputs, sink: Sink<'_>) -> Result<(), GoE
     let mut stage = Stage::start(sink, "go", FETCH, SOURCES);
     // -e: the imports of tools.go are programs, which go list would else complain about
     let mut list = go.command(home);
-    list.args(["list", "-e", "-mod=readonly", "-deps", "-tags=tools", "-f={{if .Error}}{{end}}", "."]);
+    list.args(["list", "-e", "-mod=readonly", "-deps", "-tags=tools", "-f={{if .Error}}{{end}}", "./..."]);
     command::run(&mut list, &mut stage)?;
     stage.finish();
     Ok(())

@@ -1,7 +1,7 @@
 //! Programs that build images or talk to clusters.
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use kubsets_cluster::Error;
 use kubsets_cluster::command::{HostRunner, Invocation, Runner as _};
@@ -13,11 +13,7 @@ pub(super) fn checks(cache: &Path) -> Vec<Check> {
     vec![
         tool("kubectl", &["version", "--client"], "install kubectl: https://kubernetes.io/docs/tasks/tools/"),
         tool("cargo", &["--version"], "needed to build the images of the demo stack: https://rustup.rs"),
-        tool(
-            "go",
-            &["version"],
-            "needed to build the native cluster's binaries: hack/native-prerequisites.sh",
-        ),
+        go(kubsets_image::installed_go()),
         tool(
             "mmdebstrap",
             &["--version"],
@@ -29,22 +25,33 @@ pub(super) fn checks(cache: &Path) -> Vec<Check> {
     ]
 }
 
-/// Programs that build what a native cluster is made of, as a person calls them, with a question each answers.
-const BUILDERS: [(&str, &str, &[&str]); 4] = [
-    ("go", "go", &["version"]),
+/// Programs beside Go that build images, as a person calls them, with a question each answers.
+const BUILDERS: [(&str, &str, &[&str]); 3] = [
     ("mmdebstrap", "mmdebstrap", &["--version"]),
     ("mvn", "mvn", &["--version"]),
     ("pip", "python3", &["-m", "pip", "--version"]),
 ];
 
-/// Those of them that are not here.
+/// Builders that are not here.
 pub(super) fn missing_builders() -> Vec<&'static str> {
-    missing_of(&BUILDERS)
+    let go = kubsets_image::installed_go().is_none().then_some("go");
+    go.into_iter().chain(missing_of(&BUILDERS)).collect()
 }
 
 fn missing_of(builders: &[(&'static str, &str, &[&str])]) -> Vec<&'static str> {
     let absent = builders.iter().filter(|(_, program, args)| first_line(program, args).is_err());
     absent.map(|(name, ..)| *name).collect()
+}
+
+fn go(found: Option<(PathBuf, String)>) -> Check {
+    match found {
+        Some((program, version)) => Check::ok("go", format!("{version}: {}", program.display())),
+        None => Check::warning(
+            "go",
+            "not found",
+            "needed to build the native cluster's binaries: hack/native-prerequisites.sh",
+        ),
+    }
 }
 
 fn tool(name: &str, args: &[&str], fix: &str) -> Check {
@@ -106,6 +113,8 @@ mod tests {
         assert!(missing_of(&[("x", "no-such-program-of-kubsets", &[]), ("sh", "sh", &["-c", ""])]) == ["x"]);
         let check = tool("no-such-program-of-kubsets", &[], "install it");
         assert_eq!((check.found.as_str(), check.fix.as_deref()), ("not found on PATH", Some("install it")));
+        assert_eq!(go(None).fix.as_deref().map(|fix| fix.contains("native-prerequisites")), Some(true));
+        assert_eq!(go(Some(("/opt/go".into(), "1.26.7".into()))).found, "1.26.7: /opt/go");
         let check = tool("sh", &["-c", "echo no licence >&2; exit 3"], "install it");
         assert!(check.found.ends_with("failed with exit code 3: no licence"), "{check:?}");
     }
