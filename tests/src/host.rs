@@ -33,6 +33,8 @@ impl Host {
         }
         // tables of the older iptables; a kernel without it has no such file
         lines(&mut traces, "iptables", &fs::read_to_string("/proc/net/ip_tables_names").unwrap_or_default());
+        let handed_down = fs::read_to_string("/sys/fs/cgroup/cgroup.subtree_control").unwrap_or_default();
+        lines(&mut traces, "controllers", &handed_down);
         // deeper ones come and go with the host's own programs; ours begin at the top
         groups(&mut traces, Path::new("/sys/fs/cgroup"), 2)?;
         for folder in ["/etc", "/var/lib", "/var/log", "/run", "/usr/libexec", "/opt", "/etc/cni"] {
@@ -47,6 +49,8 @@ impl Host {
             "vm/panic_on_oom",
             "kernel/panic",
             "kernel/panic_on_oops",
+            "kernel/keys/root_maxkeys",
+            "kernel/keys/root_maxbytes",
             "net/ipv4/ip_forward",
         ] {
             let value = fs::read_to_string(Path::new("/proc/sys").join(setting))?;

@@ -58,14 +58,20 @@ fn becomes(plugin: &Plugin, before: &BTreeMap<String, Value>, limit: Duration) -
     }
 }
 
-/// Runs a lab to a PASS and compares the namespace.
+/// Runs a lab to a PASS and compares the namespace. On a busy machine it gets a second chance.
 fn pass(plugin: &Plugin, lab: &str) -> anyhow::Result<()> {
     pass_with(plugin, lab, &[])
 }
 
+#[expect(clippy::print_stdout, reason = "a test runner reports on standard output")]
 fn pass_with(plugin: &Plugin, lab: &str, args: &[&str]) -> anyhow::Result<()> {
     let before = picture(plugin)?;
-    let (code, outcome) = plugin.json(&[&["lab", "run", lab], args].concat())?;
+    let run = || plugin.json(&[&["lab", "run", lab], args].concat());
+    let (mut code, mut outcome) = run()?;
+    if code == 3 && outcome.to_string().contains("the generator itself stood still") {
+        println!("{lab} once more: this machine held its load back, which says nothing of the lab");
+        (code, outcome) = run()?;
+    }
     ensure!(code == 0 && outcome["verdict"] == "pass", "{lab}: exit code {code}: {outcome:#}");
     ensure!(outcome["undo"]["equal"] == true, "{lab}: the undo is not complete: {outcome:#}");
     let expectations = outcome["expectations"].as_array().map_or(0, Vec::len);

@@ -83,6 +83,12 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let has = |flag: &str| args.iter().any(|a| a == flag);
     let only = args.iter().position(|a| a == "--only").and_then(|i| args.get(i + 1));
+    let known =
+        |arg: &&String| ["--extended", "--keep", "--only"].contains(&arg.as_str()) || Some(*arg) == only;
+    if let Some(unknown) = args.iter().find(|arg| !known(arg)) {
+        println!("unknown argument {unknown}; accepted are --extended, --keep and --only TEXT");
+        return ExitCode::FAILURE;
+    }
     let plugin = match Plugin::find() {
         Ok(plugin) => plugin,
         Err(error) => {
