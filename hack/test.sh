@@ -47,7 +47,7 @@ must() {
 deny=-D__CLIPPY_HACKERY__warnings
 tests() {
   RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=$deny \
-    cargo test --profile bench --locked --workspace --all-targets "$@"
+    cargo test --profile bench --locked --workspace "$@"
 }
 
 must 'Format' cargo fmt --all --check
