@@ -172,7 +172,9 @@ impl Printer {
         match self.options.format {
             Format::Json => self.data(&format!("{:#}\n", document(kind, value)?)),
             Format::Yaml => self.data(&serde_saphyr::to_string(&document(kind, value)?)?),
-            _ => self.data(&text(self.out)),
+            Format::Table | Format::Wide | Format::Name | Format::Html | Format::Markdown => {
+                self.data(&text(self.out));
+            }
         }
         Ok(())
     }
