@@ -134,6 +134,15 @@ fn main() -> ExitCode {
     for (name, time) in times {
         println!("{:8.1} s  {name}", time.as_secs_f64());
     }
+    // what a failure wrote stays to be looked at
+    if failed == 0
+        && only.is_none()
+        && !has("--keep")
+        && let Err(error) = plugin.leave_nothing()
+    {
+        failed += 1;
+        println!("FAILED: {error:#}");
+    }
     println!("end-to-end: {passed} passed, {failed} failed");
     if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -39,6 +39,12 @@ impl Plugin {
         }
     }
 
+    /// Removes what the steps wrote, records of runs too.
+    pub(crate) fn leave_nothing(self) -> anyhow::Result<()> {
+        std::fs::remove_dir_all(&self.folder)
+            .with_context(|| format!("cannot remove {}", self.folder.display()))
+    }
+
     /// The kubeconfig that the steps use.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
         self.folder.join("kubeconfig")

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kubsets_cluster::native::config::IMAGE_REPOSITORY;
 use kubsets_image::{Event, Expected, Parts, Progress};
 
 use crate::ui::{Estimate, Step};
@@ -35,7 +36,7 @@ pub(super) fn tell(step: &Step, times: &UsualTimes, mut ahead: Vec<Expected>) ->
                 }
                 estimate.begin(planned.unwrap_or(on_two_cores), now);
             });
-            step.update(format!("{subject}: {stage}"));
+            step.update(format!("{}: {stage}", brief(&subject)));
         }
         Event::Running { parts: Some(Parts { done, of, what }) } => {
             step.change(|estimate, now| {
@@ -44,11 +45,11 @@ pub(super) fn tell(step: &Step, times: &UsualTimes, mut ahead: Vec<Expected>) ->
                 }
                 estimate.advance(done as f64 / of as f64 * (1.0 - AFTER_PARTS), now);
             });
-            step.flicker(format!("{subject}: {done} of {of} {what}"));
+            step.flicker(format!("{}: {done} of {of} {what}", brief(&subject)));
         }
         Event::Waiting => {
             step.change(|estimate, now| estimate.begin(Duration::ZERO, now));
-            step.update(format!("{subject}: another process builds it"));
+            step.update(format!("{}: another process builds it", brief(&subject)));
         }
         Event::Finished { elapsed, parts } => {
             step.change(Estimate::end);
@@ -62,6 +63,11 @@ pub(super) fn tell(step: &Step, times: &UsualTimes, mut ahead: Vec<Expected>) ->
         }
         Event::Running { parts: None } | Event::Cached => {}
     }
+}
+
+/// An image without the registry that all of ours have, for a line to fit: `envoy:v1.40.0`.
+fn brief(subject: &str) -> &str {
+    subject.strip_prefix(IMAGE_REPOSITORY).map_or(subject, |image| image.trim_start_matches('/'))
 }
 
 /// The time of so many parts and of what comes after them.
@@ -89,6 +95,12 @@ mod tests {
 
     fn progress(stage: &str, event: Event) -> Progress {
         Progress { subject: "kubelet".into(), stage: stage.into(), event }
+    }
+
+    #[test]
+    fn images_go_without_their_registry() {
+        assert_eq!(brief("registry.kubsets.local/kubsets/worker:0.1.0"), "kubsets/worker:0.1.0");
+        assert_eq!(brief("kube-apiserver"), "kube-apiserver");
     }
 
     #[test]

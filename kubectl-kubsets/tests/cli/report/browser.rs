@@ -74,6 +74,8 @@ fn start(browser: &Path, home: &Path, page: &str, args: &[String]) -> (Vec<u8>, 
         .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
         .args(args)
         .arg(format!("file://{}", file.display()))
+        // crash reports and settings stay out of the home of whoever runs the tests
+        .envs(["HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"].map(|variable| (variable, folder.path())))
         .output()
         .expect("the browser starts");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
