@@ -24,4 +24,4 @@ pub(crate) use progress::Step;
 pub(crate) use prompt::Risk;
 pub(crate) use style::{ColorChoice, Style, Tone};
 pub(crate) use table::{Cell, Table, cut};
-pub(crate) use units::{ago, bytes, duration, millis, percent, percentile};
+pub(crate) use units::{ago, bytes, duration, millis, number_of, percent, percentile};

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::cluster::{Clusters, Confirmed, Which};
 use crate::app::{App, STACK_NAMESPACE};
 use crate::platform;
-use crate::ui::ExitCode;
+use crate::ui::{ExitCode, number_of};
 
 /// Arguments of `down`.
 #[derive(clap::Args, Debug)]
@@ -43,7 +43,7 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         let question = format!("remove the demo stack and all that came with it from context {context}");
         app.ui.confirm(args.confirmed.loss_of(&context), &question)?;
         let objects = platform::withdraw(app, None).await?;
-        app.ui.message(format!("{objects} objects removed; the cluster stays"));
+        app.ui.message(format!("{} removed; the cluster stays", number_of(objects, "object")));
         Down { cluster: None, objects: Some(objects) }
     } else {
         clusters.announce_deleted(&args.which).await?;

@@ -10,7 +10,7 @@ use super::building::tell;
 use super::{Component, components};
 use crate::app::App;
 use crate::assets;
-use crate::ui::Printer;
+use crate::ui::{Printer, number_of};
 use crate::usual_times::UsualTimes;
 
 /// Builds what is missing in the cache, and tells about it.
@@ -49,7 +49,7 @@ impl ImageStore {
     /// # Errors
     /// The first image that cannot be built.
     pub(crate) fn build(&self, recipes: &[Recipe]) -> Result<Vec<BuiltImage>, BuildError> {
-        let step = self.ui.step(format!("Images ({})", recipes.len()));
+        let step = self.ui.step("Images");
         let ahead = kubsets_image::outline(recipes, &self.inputs, &self.cache);
         let mut tell = tell(&step, &self.times, ahead);
         let mut built = Vec::new();
@@ -57,7 +57,7 @@ impl ImageStore {
             built.push(kubsets_image::build(recipe, &self.inputs, &self.cache, &mut tell)?);
         }
         let size: u64 = built.iter().map(|image| image.size).sum();
-        step.done(format!("{} of them, {}", built.len(), crate::ui::bytes(size)));
+        step.done(format!("{}, {}", number_of(built.len(), "image"), crate::ui::bytes(size)));
         Ok(built)
     }
 

@@ -13,7 +13,7 @@ use super::journal::InstallJournal;
 use super::render::Rendered;
 use super::survey::survey;
 use crate::app::{App, STACK_NAMESPACE};
-use crate::ui::Printer;
+use crate::ui::{Printer, number_of};
 use crate::usual_times::UsualTimes;
 
 /// What a component and the gateway take until they are ready, where it was never measured.
@@ -77,7 +77,7 @@ impl<'a> Installer<'a> {
         objects.extend(self.missing_secret().await?);
         let options = ApplyOptions { force: true, dry_run: true, namespace: None };
         let trials = self.applier.try_all(&objects, &options).await?;
-        step.done(format!("{} objects", trials.len()));
+        step.done(number_of(trials.len(), "object"));
         Ok(trials.into_iter().map(renewed).collect())
     }
 
@@ -116,7 +116,7 @@ impl<'a> Installer<'a> {
             self.clear_job(job, &options).await?;
         }
         let applied = self.applier.apply_all(&objects, &options).await?;
-        step.done(format!("{} objects", applied.len()));
+        step.done(number_of(applied.len(), "object"));
         Ok(())
     }
 
@@ -221,8 +221,11 @@ impl<'a> Installer<'a> {
     /// The first object that cannot be deleted; the journal stays then.
     pub(crate) async fn remove(self) -> anyhow::Result<usize> {
         let Some(journal) = self.journal else { return Ok(0) };
-        let step =
-            self.ui.step(format!("Removing {} objects from {}", journal.objects.len(), journal.context));
+        let step = self.ui.step(format!(
+            "Removing {} from {}",
+            number_of(journal.objects.len(), "object"),
+            journal.context
+        ));
         for object in journal.objects.iter().rev() {
             step.update(object.to_string());
             self.applier.delete(object).await?;

@@ -3,7 +3,7 @@
 use kubsets_delivery::{Record, RunEvent, RunVerdict, ShareReport, SideTick, TickEvent};
 
 use super::style::{Style, Tone};
-use super::units::{millis, percent};
+use super::units::{millis, number_of, percent};
 
 /// Seconds between two lines of figures in the plain log.
 const FIGURES_EVERY: u64 = 5;
@@ -46,7 +46,8 @@ pub(super) fn line(event: &RunEvent) -> Option<(Tone, String)> {
         RunEvent::StepBegan { step, of, percent, replicas, budget_seconds } => (
             Tone::Hint,
             format!(
-                "step {step} of {of}: {percent} % to the canary ({replicas} pods), up to {budget_seconds} s"
+                "step {step} of {of}: {percent} % to the canary ({}), up to {budget_seconds} s",
+                number_of(*replicas as usize, "pod")
             ),
         ),
         RunEvent::Tick(_) => return None,

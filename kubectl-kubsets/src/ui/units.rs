@@ -16,6 +16,11 @@ pub(crate) fn duration(span: Duration) -> String {
     }
 }
 
+/// A count with its noun: `1 pod`, `3 pods`.
+pub(crate) fn number_of(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 /// How long ago an instant was: `12s ago`, `now` for the future and the last second.
 pub(crate) fn ago(instant: jiff::Timestamp, now: jiff::Timestamp) -> String {
     let seconds = now.as_second() - instant.as_second();
@@ -91,6 +96,11 @@ mod tests {
         for (milliseconds, expected) in cases {
             assert_eq!(duration(Duration::from_millis(milliseconds)), expected);
         }
+    }
+
+    #[test]
+    fn one_is_no_plural() {
+        assert_eq!([0, 1, 2].map(|count| number_of(count, "pod")), ["0 pods", "1 pod", "2 pods"]);
     }
 
     #[test]

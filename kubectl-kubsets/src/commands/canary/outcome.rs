@@ -5,7 +5,7 @@ mod evidence;
 use kubsets_delivery::{Outcome, RunVerdict, UndoReport};
 
 use crate::ui::canary_log::share_text;
-use crate::ui::{Cell, Style, Table, Tone, millis};
+use crate::ui::{Cell, Style, Table, Tone, millis, number_of};
 
 /// The outcome for people.
 pub(super) fn describe(outcome: &Outcome, style: Style) -> String {
@@ -47,7 +47,11 @@ pub(super) fn describe(outcome: &Outcome, style: Style) -> String {
     fact("users saw", format!("{} failed requests", totals.failed_for_users));
     fact(
         "switching",
-        format!("{} requests dropped in {} moves", outcome.dropped_by_switching, outcome.switches.len()),
+        format!(
+            "{} requests dropped in {}",
+            outcome.dropped_by_switching,
+            number_of(outcome.switches.len(), "move")
+        ),
     );
     if let Some(seconds) = outcome.seconds_to_verdict {
         let in_step =

@@ -7,7 +7,7 @@ use kubsets_undo::{Comparison, Kind, RunId, StateDir, Undone};
 use super::left::{Left, left, places};
 use crate::app::{App, EVERY_NAMESPACE};
 use crate::commands::load::pods::leftovers;
-use crate::ui::{Cell, ExitCode, Risk, Style, Table, Tone};
+use crate::ui::{Cell, ExitCode, Risk, Style, Table, Tone, number_of};
 
 /// Arguments of `lab clean`.
 #[derive(clap::Args, Debug)]
@@ -57,7 +57,7 @@ async fn undo(
     state: &StateDir,
     found: &[Left],
 ) -> anyhow::Result<ExitCode> {
-    app.ui.confirm(Risk::Moderate, &format!("undo what is left of {} runs", found.len()))?;
+    app.ui.confirm(Risk::Moderate, &format!("undo what is left of {}", number_of(found.len(), "run")))?;
     let mut undone = Vec::new();
     for one in found {
         let step = app.ui.step(format!("Undoing run {} of {}", one.run, one.lab));

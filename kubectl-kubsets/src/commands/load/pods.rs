@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::platform::components;
 use crate::report::{Environment, LoadPlan};
 use crate::signals::Signals;
-use crate::ui::{ExitCode, Failure, Risk};
+use crate::ui::{ExitCode, Failure, Risk, number_of};
 
 /// Time for a pod to end and for its log to be there, after the last answer.
 const GRACE: Duration = Duration::from_mins(1);
@@ -50,7 +50,8 @@ pub(super) async fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
         .ok_or_else(|| anyhow::anyhow!("this build does not know the image of the component cli"))?;
     app.ui.message(access.facts().to_string());
     access.permit_namespace(access.namespace()).await?;
-    let question = format!("put load on {} from {pods} pods in {}", order.names(), access.namespace());
+    let pods = number_of(pods, "pod");
+    let question = format!("put load on {} from {pods} in {}", order.names(), access.namespace());
     app.ui.confirm(Risk::Moderate, &question)?;
 
     let longest = args.start_in + order.longest()?;
@@ -74,7 +75,7 @@ pub(super) async fn run(app: &App, args: &Args) -> anyhow::Result<ExitCode> {
     }
     let mut signals = Signals::new()?;
     load.create().await?;
-    let step = app.ui.step(format!("{} from {pods} pods", order.names()));
+    let step = app.ui.step(format!("{} from {pods}", order.names()));
     step.expect(longest);
     let (stop, limit) = (CancellationToken::new(), longest + GRACE);
     let mut collecting = std::pin::pin!(load.collect(args.pods, limit, &stop, |state| step.update(state)));

@@ -6,6 +6,7 @@ use kubsets_report::{Block, Cell, Number, Section, Table, Tone, Unit, Verdict};
 use super::latency;
 use crate::report::CanaryRecord;
 use crate::report::pieces::{count, good_if, number, section, sentence};
+use crate::ui::number_of;
 
 /// Exit code of a run without a verdict; a promotion has it when a step was gone past without one.
 const INCONCLUSIVE: u8 = 3;
@@ -144,12 +145,11 @@ fn share(outcome: &Outcome) -> Option<Number> {
 fn moves(outcome: &Outcome) -> Number {
     let requests: u64 = outcome.switches.iter().map(|switch| switch.requests).sum();
     let dropped = outcome.dropped_by_switching;
-    let moves = outcome.switches.len();
-    let plural = if moves == 1 { "move" } else { "moves" };
+    let moves = number_of(outcome.switches.len(), "move");
     number(
         "Dropped by moving",
         format!("{} of {}", count(dropped), count(requests)),
-        format!("requests around {moves} {plural} of traffic"),
+        format!("requests around {moves} of traffic"),
         if requests == 0 { Tone::Plain } else { good_if(dropped == 0) },
     )
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::report::Environment;
 use crate::report::pieces::{count, section};
+use crate::ui::number_of;
 
 /// What was asked for, without what may be secret: values of headers, bodies and queries.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,7 +59,7 @@ impl LoadPlan {
 
     fn table(&self) -> Table {
         let mut table = Table::facts("Plan");
-        let from = self.pods.map_or_else(|| "this machine".to_owned(), |pods| format!("{pods} pods"));
+        let from = self.pods.map_or_else(|| "this machine".to_owned(), |pods| number_of(pods.into(), "pod"));
         table.fact("sent from", from);
         table.fact("schedule", format!("{} requests/s", self.schedule));
         let length =
