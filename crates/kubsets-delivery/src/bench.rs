@@ -52,6 +52,7 @@ pub(crate) struct Bench {
     floor: Duration,
     canary: String,
     warm: Vec<Tick>,
+    warm_seconds: usize,
     seen: usize,
     thresholds: Option<[Duration; 3]>,
     judge: Judge,
@@ -70,6 +71,7 @@ impl Bench {
             floor,
             canary: String::new(),
             warm: Vec::new(),
+            warm_seconds: 0,
             seen: 0,
             thresholds: None,
             step_errors: Block::default(),
@@ -80,14 +82,18 @@ impl Bench {
     /// Learns from a second in which stable alone serves.
     pub(crate) fn warm_up(&mut self, tick: &Tick) {
         self.seen += 1;
-        if self.seen > COLD && self.warm.len() < MOST_WARM && !tick.disturbed {
+        if self.seen <= COLD || tick.disturbed {
+            return;
+        }
+        self.warm_seconds += 1;
+        if self.warm.len() < MOST_WARM {
             self.warm.push(tick.clone());
         }
     }
 
-    /// Seconds learnt from so far.
+    /// Seconds in which stable was seen undisturbed so far.
     pub(crate) fn warm_seconds(&self) -> usize {
-        self.warm.len()
+        self.warm_seconds
     }
 
     /// Fixes what is slow, from the seconds so far; `canary` is the version that is judged from now on.
@@ -242,6 +248,16 @@ pub(crate) mod tests {
         assert_eq!((baseline.requests, baseline.slow.answers), (2000, 2000));
         assert!(baseline.above[0] >= Duration::from_millis(15));
         bench
+    }
+
+    #[test]
+    fn a_warm_up_may_last_longer_than_what_is_kept_of_it() {
+        let mut bench = Bench::new(&JudgeConfig::default(), Duration::from_millis(5)).unwrap();
+        for _ in 0..COLD + MOST_WARM + 60 {
+            bench.warm_up(&second((100, 0, 10), (0, 0, 0)));
+        }
+        assert_eq!(bench.warm_seconds(), MOST_WARM + 60);
+        assert_eq!(bench.freeze("2").requests, 100 * MOST_WARM as u64);
     }
 
     #[test]

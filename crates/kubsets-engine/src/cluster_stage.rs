@@ -329,6 +329,7 @@ fn permission(error: &ApiError) -> StepError {
 fn refused(error: &KeeperError) -> StepError {
     match error {
         KeeperError::Outside(_)
+        | KeeperError::InUse { .. }
         | KeeperError::Secret(_)
         | KeeperError::Unplanned(_)
         | KeeperError::TooLarge { .. } => StepError::Invalid(with_causes(error)),

@@ -18,10 +18,11 @@ use tokio::time::{Instant, sleep};
 
 use crate::claim::Claim;
 use crate::comparison::Comparison;
-use crate::entry::{Entry, Target};
+use crate::entry::{Entry, Remedy, Target};
 use crate::journal::{JOURNAL_FILE, Journal, Phase};
 use crate::lease::Lease;
 use crate::lock::{Lock, LockState};
+use crate::manage::journals;
 use crate::object::{apply, create, patch, reference};
 use crate::progress::{Change, Progress};
 use crate::state_dir::StateDir;
@@ -137,6 +138,9 @@ impl Keeper {
         let mut book = self.book.lock().await;
         let phase = book.journal.phase;
         self.write(&mut book, phase, []).await?;
+        let planned: Vec<Target> = planned.into_iter().collect();
+        let changed = planned.iter().filter(|target| target.remedy != Remedy::Delete);
+        self.free(changed.map(|target| &target.object)).await?;
         let covered: BTreeSet<Target> =
             book.journal.entries().iter().map(Entry::target).chain(planned).collect();
         let uid = book.uid.clone().unwrap_or_default();
@@ -194,8 +198,10 @@ impl Keeper {
         let way = self.way_back(&book.journal, reach);
         way.go(drain).await?;
         let comparisons = way.compare().await?;
-        book.journal.phase = if reach == Reach::Promoted { Phase::Promoted } else { Phase::Undone };
-        self.state.write_as_is(&self.claim.run, JOURNAL_FILE, &book.journal)?;
+        if comparisons.iter().all(|one| one.equal) {
+            book.journal.phase = if reach == Reach::Promoted { Phase::Promoted } else { Phase::Undone };
+            self.state.write_as_is(&self.claim.run, JOURNAL_FILE, &book.journal)?;
+        }
         Ok(comparisons)
     }
 
@@ -207,13 +213,16 @@ impl Keeper {
         Ok(close(&self.access, &self.journal().await).await?)
     }
 
-    /// The end of a run that leaves nothing: undoes everything, compares, and closes.
+    /// The end of a run that leaves nothing: undoes everything, compares, and closes. Where something is not as before
+    /// it closes nothing, so that the watchdog and the command that the outcome names can try again.
     ///
     /// # Errors
     /// [`KeeperError`]; the journal then stays in the cluster, and the watchdog does the rest.
     pub async fn finish(&self, drain: Duration) -> Result<Vec<Comparison>, KeeperError> {
         let comparisons = self.undo(Reach::Before, drain).await?;
-        self.close().await?;
+        if comparisons.iter().all(|one| one.equal) {
+            self.close().await?;
+        }
         Ok(comparisons)
     }
 
@@ -235,6 +244,10 @@ impl Keeper {
         entries: impl IntoIterator<Item = Entry>,
     ) -> Result<(), KeeperError> {
         self.still_held()?;
+        let entries: Vec<Entry> = entries.into_iter().collect();
+        let known: BTreeSet<&ObjectRef> = book.journal.entries().iter().map(Entry::object).collect();
+        let changed = entries.iter().filter(|entry| entry.holds_values()).map(Entry::object);
+        self.free(changed.filter(|object| !known.contains(object))).await?;
         let mut journal = book.journal.clone();
         for entry in entries {
             self.check(book, &entry)?;
@@ -262,6 +275,27 @@ impl Keeper {
         let made = create(&self.access, &book.journal.to_config_map()).await?;
         self.progress.object(Change::Created, &reference(&made));
         book.uid = Some(made["metadata"]["uid"].as_str().unwrap_or_default().to_owned());
+        Ok(())
+    }
+
+    /// Whether no other run of the kind has objects in its journal that this one is going to change. A lab and the
+    /// canary in it share some.
+    async fn free(&self, objects: impl Iterator<Item = &ObjectRef>) -> Result<(), KeeperError> {
+        let objects: Vec<&ObjectRef> = objects.collect();
+        if objects.is_empty() {
+            return Ok(());
+        }
+        let here = self.access.clone().with_namespace(&self.claim.namespace);
+        for other in journals(&here, self.claim.kind).await? {
+            if other.claim.run == self.claim.run || other.phase == Phase::Undone {
+                continue;
+            }
+            let theirs: BTreeSet<&ObjectRef> = other.entries().iter().map(Entry::object).collect();
+            if let Some(object) = objects.iter().find(|object| theirs.contains(*object)) {
+                let (object, kind) = ((*object).clone(), self.claim.kind);
+                return Err(KeeperError::InUse { object, kind, run: other.claim.run });
+            }
+        }
         Ok(())
     }
 

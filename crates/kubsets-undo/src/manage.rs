@@ -93,22 +93,33 @@ pub enum AbortEnd {
 /// and waits until it has. `who` names the caller.
 ///
 /// # Errors
-/// [`ManageError`] when the cluster refuses or the driver does not go back in time.
+/// [`ManageError`] when the cluster refuses, there are several, or the driver does not go back in time.
 pub async fn abort(
     access: &Access,
     kind: Kind,
     run: Option<&RunId>,
     who: &str,
 ) -> Result<AbortEnd, ManageError> {
-    let wanted = |lease: &Lease| run.is_none_or(|run| lease.is_of(run));
-    let Some(lease) = Lease::list(access, Some(kind)).await?.into_iter().find(wanted) else {
-        return Ok(AbortEnd::NothingRunning);
+    let mut found = Vec::new();
+    for lease in Lease::list(access, Some(kind)).await? {
+        if !run.is_none_or(|run| lease.is_of(run)) {
+            continue;
+        }
+        if lease.is_leftover(access).await? {
+            release(access, &lease.reference()).await?;
+        } else {
+            found.push(lease);
+        }
+    }
+    let lease = match found.as_slice() {
+        [] => return Ok(AbortEnd::NothingRunning),
+        [lease] => lease,
+        several => {
+            let runs = several.iter().filter_map(Lease::run).map(str::to_owned).collect();
+            return Err(ManageError::Several { kind, runs });
+        }
     };
     let (held, target) = (lease.run().unwrap_or_default().to_owned(), lease.reference());
-    if lease.is_leftover(access).await? {
-        release(access, &target).await?;
-        return Ok(AbortEnd::NothingRunning);
-    }
     if lease.is_expired() {
         return Ok(AbortEnd::DriverDead { run: held });
     }
@@ -178,13 +189,24 @@ impl Orphan {
         // What a run was let change may be brought back, whatever became of the label.
         access.guard().allow(&claim.namespace);
         // A run that is undone leaves its subject to others.
-        if journal.phase != Phase::Undone
-            && let Some(lease) = wait_for_silence(access, kind, &claim.lease_ref()).await?
-        {
-            lease.take_over(access).await?;
+        if journal.phase != Phase::Undone {
+            let lease = wait_for_silence(access, kind, &claim.lease_ref()).await?;
+            let lease = lease.filter(|lease| lease.is_of(&claim.run));
+            if let Some(lease) = &lease {
+                lease.take_over(access).await?;
+            }
             // The driver may have written more before it died.
-            let newest = read(access, &claim.journal_ref()).await?;
-            journal = newest.as_ref().and_then(Journal::from_config_map).unwrap_or(journal);
+            match read(access, &claim.journal_ref()).await?.as_ref().and_then(Journal::from_config_map) {
+                Some(newest) => journal = newest,
+                None if journal.phase != Phase::Promoted => {
+                    // It went when everything was undone, or never came and nothing was done.
+                    if let Some(lease) = &lease {
+                        release(access, &lease.reference()).await?;
+                    }
+                    journal.phase = Phase::Undone;
+                }
+                None => {}
+            }
         }
         Ok(Self { journal, since })
     }

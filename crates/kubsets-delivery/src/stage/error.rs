@@ -65,7 +65,7 @@ pub enum StageError {
     Broken(String),
     /// The undo of a change cannot be put on record, so that the change is not made.
     #[error(transparent)]
-    NoUndo(KeeperError),
+    NoUndo(Box<KeeperError>),
 }
 
 impl From<KeeperError> for StageError {
@@ -76,7 +76,7 @@ impl From<KeeperError> for StageError {
             KeeperError::Busy(_, deployment) => Self::Busy(deployment),
             KeeperError::Lost(why) => Self::TakenOver(why),
             KeeperError::Watchdog(problem) => Self::Watchdog(problem),
-            other => Self::NoUndo(other),
+            other => Self::NoUndo(Box::new(other)),
         }
     }
 }
@@ -132,7 +132,14 @@ impl Hint for StageError {
             Self::State(_) => Some("set KUBSETS_STATE to a folder that can be written".into()),
             Self::Busy(_) => Some("kubectl kubsets canary status".into()),
             Self::Changed(_) => Some("make a new plan and look at it".into()),
-            Self::Load(_) | Self::Judge(_) | Self::TakenOver(_) | Self::Broken(_) | Self::NoUndo(_) => None,
+            Self::NoUndo(why) => match &**why {
+                KeeperError::InUse { kind, run, .. } => Some(format!(
+                    "wait until it has ended, or end it: `{}`",
+                    kind.abort_command(run.as_str())
+                )),
+                _ => None,
+            },
+            Self::Load(_) | Self::Judge(_) | Self::TakenOver(_) | Self::Broken(_) => None,
         }
     }
 }

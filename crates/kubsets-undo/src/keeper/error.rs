@@ -4,6 +4,7 @@ use kubsets_kube::{ApiError, ObjectRef};
 use thiserror::Error;
 
 use crate::claim::Kind;
+use crate::run_id::RunId;
 use crate::state_dir::StateError;
 
 /// Why a run may not act, or could not be undone.
@@ -18,6 +19,16 @@ pub enum KeeperError {
     /// Another run of the kind has the subject.
     #[error("another {0} is running on {1}")]
     Busy(Kind, String),
+    /// Another run of the kind has changed the object and not brought it back yet: each would undo the other's change.
+    #[error("{object} is being changed by {kind} {run}")]
+    InUse {
+        /// The object.
+        object: ObjectRef,
+        /// Kind of both runs.
+        kind: Kind,
+        /// The other run.
+        run: RunId,
+    },
     /// The Lease or the journal was taken away: somebody else restores.
     #[error("the run was taken over: {0}")]
     Lost(String),

@@ -24,7 +24,11 @@ impl Scene {
     }
 
     async fn begin(&self) -> Result<Keeper, KeeperError> {
-        let claim = Claim::lab(RunId::generate(), "networking/swap", "shop");
+        self.begin_lab("networking/swap").await
+    }
+
+    async fn begin_lab(&self, lab: &str) -> Result<Keeper, KeeperError> {
+        let claim = Claim::lab(RunId::generate(), lab, "shop");
         Keeper::begin(&self.api.access(), &self.state, claim, Arc::new(Silent)).await
     }
 
@@ -136,6 +140,40 @@ async fn a_second_run_of_the_lab_is_refused() {
     let _held = scene.begin().await.unwrap();
     let Err(error) = scene.begin().await else { panic!("it was let in") };
     assert_eq!(error.to_string(), "another lab is running on networking/swap");
+}
+
+#[tokio::test]
+async fn what_another_lab_has_changed_is_not_changed_too() {
+    let scene = Scene::new();
+    let first = scene.begin().await.unwrap();
+    first.record([Entry::recreate(&service(80)), Entry::delete(made("one"))]).await.unwrap();
+    let second = scene.begin_lab("chaos/other").await.unwrap();
+    let error =
+        second.record([Entry::restore(reference(&service(80)), "/spec", &service(80))]).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("Service web is being changed by lab {}", first.claim.run));
+    let planned = || [Target { object: reference(&service(80)), remedy: Remedy::Restore }];
+    let error = second.start_watchdog(planned(), 600).await.unwrap_err();
+    assert!(matches!(error, KeeperError::InUse { .. }), "{error}");
+    assert!(second.journal().await.entries().is_empty());
+    first.finish(Duration::ZERO).await.unwrap();
+    second.start_watchdog(planned(), 600).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_not_as_before_stays_on_record() {
+    let scene = Scene::new();
+    let keeper = scene.begin().await.unwrap();
+    keeper.record([Entry::restore(reference(&service(80)), "/spec", &service(80))]).await.unwrap();
+    scene.api.remove("services/web");
+    let comparisons = keeper.finish(Duration::ZERO).await.unwrap();
+    assert!(!comparisons[0].equal);
+    assert_eq!(scene.in_cluster(&keeper).phase, Phase::Running);
+    scene.api.put("services", service(443));
+    assert!(keeper.finish(Duration::ZERO).await.unwrap()[0].equal);
+    assert_eq!(
+        (scene.api.names(), scene.on_disk(&keeper).unwrap().phase),
+        (vec!["services/web".into()], Phase::Undone)
+    );
 }
 
 #[tokio::test]

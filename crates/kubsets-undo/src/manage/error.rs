@@ -51,6 +51,14 @@ pub enum ManageError {
         /// The server of this context.
         here: String,
     },
+    /// Which run is meant is not clear.
+    #[error("{} runs of {kind} are under way: {}", .runs.len(), .runs.join(", "))]
+    Several {
+        /// Kind of the runs.
+        kind: Kind,
+        /// The runs.
+        runs: Vec<String>,
+    },
     /// The driver did not go back in time.
     #[error("{kind} {run} was asked to abort but has not ended yet")]
     AbortPending {
@@ -67,9 +75,11 @@ impl ManageError {
         match self {
             Self::Api(_) => exit::CLUSTER,
             Self::AbortPending { .. } => exit::TIMEOUT,
-            Self::State(_) | Self::NoRun { .. } | Self::StillRunning { .. } | Self::OtherCluster { .. } => {
-                exit::USAGE
-            }
+            Self::State(_)
+            | Self::NoRun { .. }
+            | Self::StillRunning { .. }
+            | Self::OtherCluster { .. }
+            | Self::Several { .. } => exit::USAGE,
         }
     }
 }
@@ -84,6 +94,10 @@ impl Hint for ManageError {
             Self::AbortPending { kind, run } => {
                 Some(format!("wait for the watchdog (30 s), then `{}`", kind.undo_command(run)))
             }
+            Self::Several { kind, runs } => Some(format!(
+                "name the one that is to end: `{}`",
+                kind.abort_command(runs.first().map_or("RUN", String::as_str))
+            )),
             Self::State(_) => None,
         }
     }

@@ -95,6 +95,36 @@ async fn a_living_driver_is_asked_to_abort_by_its_lease() {
 }
 
 #[tokio::test]
+async fn which_of_several_is_to_end_is_asked_and_leftovers_do_not_count() {
+    let api = FakeApi::default();
+    let access = api.access();
+    let claims = ["a", "b", "c"].map(|name| Claim::canary(RunId::generate(), None, "shop", name));
+    api.put_lease(&claims[0], LONG_AGO);
+    api.put_lease(&claims[1], &crate::lease::micro_time());
+    api.put_lease(&claims[2], &crate::lease::micro_time());
+    let error = abort(&access, Kind::Canary, None, "me").await.unwrap_err();
+    let (one, other) = (&claims[1].run, &claims[2].run);
+    assert_eq!(error.to_string(), format!("2 runs of canary are under way: {one}, {other}"));
+    assert_eq!(api.names(), ["leases/kubsets-canary-b", "leases/kubsets-canary-c"]);
+    let left = abort(&access, Kind::Canary, Some(&claims[0].run), "me").await.unwrap();
+    assert_eq!(left, AbortEnd::NothingRunning);
+}
+
+#[tokio::test]
+async fn a_run_that_the_watchdog_closed_is_only_looked_at() {
+    let ((_folder, state), api) = (state(), FakeApi::default());
+    let journal = seed(&api);
+    state.write_as_is(&journal.claim.run, JOURNAL_FILE, &journal).unwrap();
+    api.remove(&format!("configmaps/{}", journal.claim.journal_ref().name));
+    let access = api.access();
+    let orphan = Orphan::adopt(&access, &state, Kind::Lab, Some(&journal.claim.run)).await.unwrap();
+    let undone = orphan.undo(&access, &state, Duration::ZERO).await.unwrap();
+    assert_eq!((undone.phase, undone.equal), (Phase::Undone, false));
+    assert_eq!(api.get("resourcequotas/web")["spec"]["hard"]["pods"], "1");
+    assert_eq!(api.names(), ["resourcequotas/web"]);
+}
+
+#[tokio::test]
 async fn undo_waits_for_a_watchdog_that_is_at_work() {
     let ((_folder, state), api) = (state(), FakeApi::default());
     let journal = seed(&api);

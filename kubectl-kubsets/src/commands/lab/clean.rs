@@ -4,7 +4,7 @@ use kubsets_delivery::ManageError;
 use kubsets_kube::{Access, ApiError, ApiErrorKind, Hint as _};
 use kubsets_undo::{Comparison, Kind, RunId, StateDir, Undone};
 
-use super::left::{Left, left, places};
+use super::left::{Left, incomplete, left, places};
 use crate::app::{App, EVERY_NAMESPACE};
 use crate::commands::load::pods::leftovers;
 use crate::ui::{Cell, ExitCode, Risk, Style, Table, Tone, number_of};
@@ -33,11 +33,19 @@ pub(crate) async fn run(app: &App, family: Option<&str>, args: &Args) -> anyhow:
         swept.extend(sweep(app, &place).await?);
     }
     found.retain(|one| args.run.as_ref().is_none_or(|wanted| one.is_of(wanted)));
-    let code =
-        if found.is_empty() { ExitCode::Success } else { undo(app, args, &access, &state, &found).await? };
+    let again = match &args.run {
+        Some(run) if found.is_empty() => incomplete(&access, &state, run).await?,
+        _ => None,
+    };
+    let is_known = again.is_some();
+    let code = match again {
+        Some(again) => tell(app, &[again])?,
+        None if found.is_empty() => ExitCode::Success,
+        None => undo(app, args, &access, &state, &found).await?,
+    };
     // A family has no loads of its own.
     let loads = if family.is_none() { clear_loads(app, &access, everywhere, args).await? } else { 0 };
-    if found.is_empty() && loads == 0 {
+    if found.is_empty() && !is_known && loads == 0 {
         match &args.run {
             Some(run) if !swept.iter().any(|one| one == run.as_str()) => {
                 app.ui.message(format!("nothing is left of run {run}"));
@@ -75,12 +83,21 @@ async fn undo(
                 app.ui.hint(living.hint().unwrap_or_default());
                 continue;
             }
+            Err(newer @ ManageError::ChangedSince(..)) if args.run.is_none() => {
+                step.done("it stays as it is");
+                app.ui.message(newer.to_string());
+                continue;
+            }
             Err(error) => return Err(error.into()),
         }
         step.done("");
     }
+    tell(app, &undone)
+}
+
+fn tell(app: &App, undone: &[Undone]) -> anyhow::Result<ExitCode> {
+    app.ui.emit("LabClean", &undone, |style| describe(undone, style))?;
     let complete = undone.iter().all(|one| one.equal);
-    app.ui.emit("LabClean", &undone, |style| describe(&undone, style))?;
     Ok(if complete { ExitCode::Success } else { ExitCode::CleanupIncomplete })
 }
 

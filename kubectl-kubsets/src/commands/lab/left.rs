@@ -99,6 +99,23 @@ impl Left {
     }
 }
 
+/// Looks again at a lab that has nothing in the cluster any more, where its undo was not complete.
+///
+/// # Errors
+/// When the cluster or the record cannot be read.
+pub(super) async fn incomplete(
+    access: &Access,
+    state: &StateDir,
+    run: &RunId,
+) -> Result<Option<Undone>, ManageError> {
+    let outcome = state.read::<Outcome>(run, OUTCOME_FILE).ok().flatten();
+    if outcome.is_none_or(|outcome| outcome.cleanup_command.is_none()) {
+        return Ok(None);
+    }
+    let orphan = Orphan::adopt(access, state, Kind::Lab, Some(run)).await?;
+    Ok(Some(orphan.undo(access, state, DRAIN).await?))
+}
+
 /// Where to look for runs: in the client's namespace, or in every one that has a trace of a run, be it on record only.
 ///
 /// # Errors
