@@ -151,6 +151,11 @@ impl LoadReport {
         self.validity.valid
     }
 
+    /// Whether requests were planned and not one was answered, well or badly.
+    pub fn is_unanswered(&self) -> bool {
+        self.accounting.planned > 0 && self.total.statuses.is_empty()
+    }
+
     /// Share (0 to 1) of planned requests that did not bring a good answer; 0 if nothing was planned.
     pub fn error_rate(&self) -> f64 {
         let planned = self.accounting.planned;

@@ -1,7 +1,6 @@
 //! `load`: honest open-loop load on a URL or on the stack.
 
 mod figures;
-mod junit;
 mod max_rate;
 mod measure;
 mod metrics;
@@ -11,7 +10,7 @@ mod report;
 mod search;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kubsets_load::{LoadSpec, Schedule, Share, SpecError, Threshold};
@@ -116,11 +115,11 @@ pub(crate) struct Args {
     find_max: bool,
 
     /// With --find-max: highest p99
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "100ms")]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "100ms", requires = "find_max")]
     p99: Duration,
 
     /// With --find-max: highest share of failed requests
-    #[arg(long, value_name = "PERCENT", value_parser = parse_percent, default_value = "1%")]
+    #[arg(long, value_name = "PERCENT", value_parser = parse_percent, default_value = "1%", requires = "find_max")]
     errors: Percent,
 
     /// Write a line of figures for each second
@@ -182,11 +181,24 @@ pub(crate) struct Args {
     seed: u64,
 }
 
+/// Refuses files whose folder is not there before anything is sent.
+fn has_folders(args: &Args) -> Result<(), Failure> {
+    let files = [("csv", &args.csv), ("hdr", &args.hdr), ("html", &args.html), ("junit", &args.junit)];
+    for (flag, file) in files {
+        let folder = file.as_deref().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            return Err(Failure::usage(format!("--{flag}: there is no folder {}", folder.display())));
+        }
+    }
+    Ok(())
+}
+
 /// Runs the load. Exit code: 0, 1 when a threshold is crossed, 3 when the generator itself was the limit.
 ///
 /// # Errors
 /// When a value is wrong, a target is refused, or there is no way in to the stack.
 pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
+    has_folders(&args)?;
     if args.in_cluster {
         if let Some(rule) = args.fail_if.iter().find(|rule| rule.has_window()) {
             let text = format!("--fail-if '{rule}': pods tell no single seconds, which a window needs");

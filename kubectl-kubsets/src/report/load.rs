@@ -54,6 +54,7 @@ pub(crate) fn story(load: &LoadRun) -> Story {
 fn verdict(report: &LoadReport, crossed: &[String]) -> Verdict {
     let (tone, word, meaning) = match (report.is_valid(), crossed) {
         (false, _) => (Tone::Warn, "INVALID", "the generator was the limit, not the server"),
+        (true, []) if report.is_unanswered() => (Tone::Warn, "NO ANSWER", "not one request was answered"),
         (true, []) => (Tone::Good, "VALID", "the generator kept up; the figures speak of the server"),
         (true, _) => (Tone::Bad, "FAIL", "a threshold was crossed"),
     };

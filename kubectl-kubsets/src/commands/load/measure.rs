@@ -12,12 +12,12 @@ use serde::Serialize;
 
 use super::Args;
 use super::figures::Figures;
-use super::junit;
 use super::metrics::Metrics;
 use super::report;
 use crate::app::App;
 use crate::cli::values::Percent;
 use crate::cli::words::typed;
+use crate::report::junit::load_document;
 use crate::report::{Environment, LoadPlan, LoadRun, Slo, load_story};
 use crate::signals::Signals;
 use crate::ui::tui::{LoadFacts, LoadView, show_load};
@@ -54,10 +54,6 @@ pub(super) fn finish(
     windows: Vec<String>,
     interrupted: bool,
 ) -> anyhow::Result<ExitCode> {
-    if let Some(file) = &args.csv {
-        std::fs::write(file, seconds_csv(&report.seconds))
-            .with_context(|| format!("cannot write {}", file.display()))?;
-    }
     let whole = args.fail_if.iter().filter(|rule| !rule.has_window());
     let crossed: Vec<String> = whole.filter_map(|rule| rule.breach(report)).chain(windows).collect();
     let id = RunId::generate();
@@ -70,17 +66,20 @@ pub(super) fn finish(
         environment: Some(environment),
         report: report.clone(),
     };
-    if let Some(file) = &args.html {
-        std::fs::write(file, kubsets_report::report_html(&load_story(&run)))
-            .with_context(|| format!("cannot write {}", file.display()))?;
-    }
-    if let Some(file) = &args.junit {
-        junit::write(file, &run, &args.fail_if, interrupted)?;
-    }
     let told = Told { report, slo: run.slo() };
     app.ui.emit("LoadReport", &told, |style| report::render(report, &crossed, told.slo.as_ref(), style))?;
     if !args.no_record {
         say_recorded(app, &id, run.write(&StateDir::at(app.state_dir()), &id));
+    }
+    // last: a file that cannot be written costs nobody the figures
+    if let Some(file) = &args.csv {
+        write(file, &seconds_csv(&report.seconds))?;
+    }
+    if let Some(file) = &args.html {
+        write(file, &kubsets_report::report_html(&load_story(&run)))?;
+    }
+    if let Some(file) = &args.junit {
+        write(file, &load_document(&run, &args.fail_if, interrupted))?;
     }
     if interrupted {
         return Ok(ExitCode::Interrupted);
@@ -93,7 +92,7 @@ pub(super) fn finish(
         return Ok(ExitCode::Inconclusive);
     }
     if crossed.is_empty() {
-        if report.accounting.planned > 0 && report.total.statuses.is_empty() {
+        if report.is_unanswered() {
             app.ui.hint("not one request was answered: does a server listen there?");
             return Ok(ExitCode::Inconclusive);
         }
@@ -106,6 +105,10 @@ pub(super) fn finish(
         }
     }
     Ok(ExitCode::VerdictFailed)
+}
+
+fn write(file: &Path, text: &str) -> anyhow::Result<()> {
+    std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// Says how a record is told again, or why there is none; the run is over either way.

@@ -86,6 +86,9 @@ impl Order {
         if schedule.peak_rate() == Some(0.0) {
             return Err(Failure::usage("--rate: a rate of 0 sends nothing").into());
         }
+        if self.replay.is_none() && self.duration_ms == 0 {
+            return Err(Failure::usage("--duration: a load of no time sends nothing").into());
+        }
         let mut spec = LoadSpec::new(String::new(), schedule);
         spec.targets.clone_from(&self.targets);
         spec.duration = self.replay.is_none().then(|| Duration::from_millis(self.duration_ms));

@@ -27,10 +27,12 @@ pub(crate) fn load_document(run: &LoadRun, rules: &[Threshold], interrupted: boo
 fn generator(report: &LoadReport, interrupted: bool) -> Case {
     let ending = if interrupted {
         Ending::Error("a user ended the load".into())
-    } else if report.is_valid() {
-        Ending::Passed
-    } else {
+    } else if !report.is_valid() {
         Ending::Error(report.validity.reasons.join("; "))
+    } else if report.is_unanswered() {
+        Ending::Error("not one request was answered".into())
+    } else {
+        Ending::Passed
     };
     let name = "the load generator kept up to the end".to_owned();
     let (class, seconds, seen) = ("load.generator".to_owned(), report.elapsed_s, report.identity.clone());
