@@ -154,6 +154,11 @@ impl Plan {
         change_template(&self.originals.deployment["spec"]["template"], &self.change())
     }
 
+    /// Whether a Deployment has the pod template of before the run.
+    pub(crate) fn has_template(&self, deployment: &Value) -> bool {
+        hash(&deployment["spec"]["template"]) == hash(&self.originals.deployment["spec"]["template"])
+    }
+
     /// Hashes of the pod templates that the run knows: the new one and the old one.
     pub(crate) fn known_templates(&self) -> Vec<String> {
         if !self.templates.is_empty() {

@@ -70,6 +70,19 @@ fn same_inputs_make_the_same_plan_and_others_do_not() {
 }
 
 #[test]
+fn a_template_is_the_same_whatever_else_of_its_deployment_changes() {
+    let plan = plan_for(spec()).unwrap();
+    let mut deployment = stable_deployment();
+    deployment["metadata"]["resourceVersion"] = json!("8");
+    deployment["spec"]["replicas"] = json!(5);
+    deployment["status"]["readyReplicas"] = json!(5);
+    assert!(plan.has_template(&deployment));
+    deployment["spec"]["template"]["metadata"]["annotations"] =
+        json!({"kubectl.kubernetes.io/restartedAt": "now"});
+    assert!(!plan.has_template(&deployment) && !plan.has_template(&Value::Null));
+}
+
+#[test]
 fn a_rate_too_low_for_a_verdict_is_refused_with_numbers() {
     let at = |rate| {
         let mut spec = spec();

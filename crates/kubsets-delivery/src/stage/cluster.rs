@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use kubsets_kube::{Access, ObjectRef, PodProblem, diagnose, pods_of, wait_for_rollout};
-use kubsets_undo::object::{apply, reference, scale, set_at};
+use kubsets_undo::object::{apply, read, reference, scale, set_at};
 use kubsets_undo::{Comparison, Entry, Keeper, Phase, Reach};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
@@ -261,6 +261,11 @@ impl Stage for ClusterStage<'_> {
 
     async fn replace_stable(&self) -> Result<(), StageError> {
         let target = self.plan.deployment_ref();
+        // Before its undo is on record, which would take away what somebody else wrote.
+        let now = read(&self.access, &target).await?.unwrap_or_default();
+        if !self.plan.has_template(&now) {
+            return Err(StageError::TemplateChanged(target.to_string()));
+        }
         self.keeper.enter(Phase::Promoting, [self.promotion_undo()]).await?;
         set_at(&self.access, &target, "/spec/template", &self.plan.new_template()).await?;
         self.events.object("changed", &target);
@@ -301,7 +306,7 @@ mod tests {
 
     use super::*;
     use crate::driver::HttpRouteDriver;
-    use crate::objects::test_objects::stable_route;
+    use crate::objects::test_objects::{stable_deployment, stable_route};
     use crate::plan::tests::plan_for;
     use crate::probe::tests::server;
     use kubsets_lab::operation::CanarySpec;
@@ -338,6 +343,49 @@ mod tests {
             let comparisons = stage.clean_up(Reach::Before).await.unwrap();
             assert!(comparisons.iter().all(|one| one.equal), "{comparisons:?}");
             assert_eq!(rules().len(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pod_template_that_somebody_changed_meanwhile_is_neither_replaced_nor_restored() {
+        let mut spec = CanarySpec::new("demo-app");
+        spec.env.insert("APP_VERSION".into(), "2".into());
+        spec.watchdog = WatchdogPolicy::Off;
+        let plan = Plan { endpoint: server(0).await, ..plan_for(spec).unwrap() };
+        let image = json!({"spec": {"containers": [{"name": "demo-app", "image": "demo-app:hotfix"}]}});
+        let note = json!({"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "now"}}});
+        for change in [Some(image), Some(note), None] {
+            let (folder, api) = (tempfile::tempdir().unwrap(), FakeApi::default());
+            let (state, access) = (StateDir::at(folder.path()), api.access());
+            api.put("deployments", stable_deployment());
+            api.put("httproutes", stable_route());
+            let keeper = Keeper::begin(&access, &state, plan.claim(), Arc::new(Silent)).await.unwrap();
+            let driver = Box::new(HttpRouteDriver::new(&access, &plan));
+            let events = Events::silent();
+            let stage = ClusterStage::new(&access, &plan, driver, &keeper, &events);
+            stage.record().await.unwrap();
+            stage.shift(Percent::new(100.0).unwrap()).await.unwrap();
+            let template = || api.get("deployments/demo-app")["spec"]["template"].take();
+            let Some(change) = change else {
+                stage.replace_stable().await.unwrap();
+                assert_eq!(
+                    (keeper.journal().await.phase, template()),
+                    (Phase::Promoted, plan.new_template())
+                );
+                continue;
+            };
+            api.change("deployments/demo-app", &json!({"spec": {"template": change}}));
+            let theirs = template();
+            let error = stage.replace_stable().await.unwrap_err();
+            assert!(
+                error.to_string().starts_with("the pod template of Deployment demo-app is no longer"),
+                "{error}"
+            );
+            assert_eq!((error.exit_code(), keeper.journal().await.phase), (5, Phase::Running));
+            stage.give_back(100.0, Reach::Before).await.unwrap();
+            let comparisons = stage.clean_up(Reach::Before).await.unwrap();
+            assert!(comparisons.iter().all(|one| one.equal), "{comparisons:?}");
+            assert_eq!(template(), theirs);
         }
     }
 

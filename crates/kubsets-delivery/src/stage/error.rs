@@ -57,6 +57,9 @@ pub enum StageError {
     /// An object is not as it was when the plan was made.
     #[error("{0} was changed after the plan was made")]
     Changed(String),
+    /// Somebody else changed the pods that the new version was to replace.
+    #[error("the pod template of {0} is no longer that of the plan: somebody changed it during the canary")]
+    TemplateChanged(String),
     /// The Lease was lost: somebody else is restoring.
     #[error("the run was taken over: {0}")]
     TakenOver(String),
@@ -131,7 +134,7 @@ impl Hint for StageError {
             ),
             Self::State(_) => Some("set KUBSETS_STATE to a folder that can be written".into()),
             Self::Busy(_) => Some("kubectl kubsets canary status".into()),
-            Self::Changed(_) => Some("make a new plan and look at it".into()),
+            Self::Changed(_) | Self::TemplateChanged(_) => Some("make a new plan and look at it".into()),
             Self::NoUndo(why) => match &**why {
                 KeeperError::InUse { kind, run, .. } => Some(format!(
                     "wait until it has ended, or end it: `{}`",
