@@ -36,14 +36,14 @@ pub trait TrafficDriver: Send + Sync {
     /// Gives the canary a share of the traffic.
     ///
     /// # Errors
-    /// [`ApiError`] when the weights cannot be written.
+    /// [`ApiError`] when the weights cannot be written, a conflict when somebody else changed what they stand in.
     fn shift(&self, share: Percent) -> BoxFuture<'_, Result<(), ApiError>>;
 
     /// Lets what marks answers stand by: the gateway knows it, and users go as before the run. Traffic that is
     /// marked comes from here and goes back to here, so that no request meets what the gateway does not know.
     ///
     /// # Errors
-    /// [`ApiError`] when the route cannot be written.
+    /// [`ApiError`] when the route cannot be written, a conflict when somebody else changed it.
     fn stand_by(&self) -> BoxFuture<'_, Result<(), ApiError>>;
 
     /// Leads requests that carry the probe header to one side.

@@ -2,9 +2,11 @@
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use kubsets_kube::{Access, ApiError};
-use kubsets_undo::object::{apply, set_at};
+use kube::core::Status;
+use kubsets_kube::{Access, ApiError, is_conflict};
+use kubsets_undo::object::{apply, patch, read};
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 use super::{Side, TrafficDriver};
 use crate::objects::probe_route;
@@ -12,15 +14,21 @@ use crate::plan::Plan;
 use crate::route::{Marked, backend_of, mark, marked_rules, split_rules};
 use kubsets_lab::units::Percent;
 
-/// Writes both weights of one rule in one patch that is bound to the version of the route it read.
+/// Tries of a write that other writers may win.
+const TRIES: u32 = 6;
+
+/// Writes both weights of one rule in one patch that is bound to the version of the route it read, and never
+/// over rules that somebody else wrote.
 pub(crate) struct HttpRouteDriver {
     access: Access,
     plan: Plan,
+    /// The rules as the server kept them at the last write, with the defaults that it may have added.
+    written: Mutex<Value>,
 }
 
 impl HttpRouteDriver {
     pub(crate) fn new(access: &Access, plan: &Plan) -> Self {
-        Self { access: access.clone(), plan: plan.clone() }
+        Self { access: access.clone(), plan: plan.clone(), written: Mutex::default() }
     }
 
     fn marked_rules(&self, marked: Marked) -> Value {
@@ -30,7 +38,28 @@ impl HttpRouteDriver {
     }
 
     async fn write(&self, rules: &Value) -> Result<(), ApiError> {
-        set_at(&self.access, &self.plan.route_ref(), "/spec/rules", rules).await.map(|_| ())
+        let route = self.plan.route_ref();
+        let original = &self.plan.originals.route["spec"]["rules"];
+        let mut written = self.written.lock().await;
+        for _ in 0..TRIES {
+            // That the route is gone is the patch's to tell.
+            let current = read(&self.access, &route).await?.unwrap_or_default();
+            let found = &current["spec"]["rules"];
+            if !current.is_null() && ![original, &*written, rules].contains(&found) {
+                break;
+            }
+            let version = &current["metadata"]["resourceVersion"];
+            let change = json!({"metadata": {"resourceVersion": version}, "spec": {"rules": rules}});
+            match patch(&self.access, &route, &change).await {
+                Err(error) if is_conflict(&error.source) => {}
+                result => {
+                    *written = result?["spec"]["rules"].take();
+                    return Ok(());
+                }
+            }
+        }
+        let status = Status::failure("somebody else changed its rules", "Conflict").with_code(409).boxed();
+        Err(ApiError::new(format!("change {route}"), kube::Error::Api(status)))
     }
 }
 
@@ -80,8 +109,37 @@ mod tests {
     use super::*;
     use crate::objects::test_objects::stable_route;
     use crate::plan::tests::plan_for;
+    use kubsets_kube::ApiErrorKind;
     use kubsets_lab::operation::CanarySpec;
     use kubsets_undo::FakeApi;
+
+    #[tokio::test]
+    async fn rules_that_somebody_else_wrote_are_not_written_over() {
+        let api = FakeApi::default();
+        api.put("httproutes", stable_route());
+        let mut spec = CanarySpec::new("demo-app");
+        spec.env.insert("APP_VERSION".into(), "2".into());
+        let plan = plan_for(spec).unwrap();
+        let driver = HttpRouteDriver::new(&api.access(), &plan);
+        let shift = |percent| driver.shift(Percent::new(percent).unwrap());
+        let rules = || api.get("httproutes/demo-app")["spec"]["rules"].take();
+        let original = rules();
+        shift(10.0).await.unwrap();
+        api.change("httproutes/demo-app", &json!({"metadata": {"labels": {"team": "a"}}}));
+        shift(25.0).await.unwrap();
+        api.change("httproutes/demo-app", &json!({"spec": {"rules": original}}));
+        shift(50.0).await.unwrap();
+        let mut more = rules();
+        more.as_array_mut().unwrap().push(json!({"matches": [{"path": {"value": "/new"}}]}));
+        api.change("httproutes/demo-app", &json!({"spec": {"rules": more}}));
+        let changes = api.changes();
+        for refused in [shift(100.0).await, driver.stand_by().await] {
+            assert_eq!(refused.unwrap_err().kind, ApiErrorKind::Conflict);
+        }
+        assert_eq!((rules(), api.changes()), (more, changes));
+        api.remove("httproutes/demo-app");
+        assert_eq!(shift(100.0).await.unwrap_err().kind, ApiErrorKind::NotFound);
+    }
 
     #[tokio::test]
     async fn what_marks_answers_stands_by_before_users_come_and_after_they_are_gone() {

@@ -3,7 +3,9 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use kubsets_kube::{Access, ObjectRef, PodProblem, diagnose, pods_of, wait_for_rollout};
+use kubsets_kube::{
+    Access, ApiError, ApiErrorKind, ObjectRef, PodProblem, diagnose, pods_of, wait_for_rollout,
+};
 use kubsets_undo::object::{apply, read, reference, scale, set_at};
 use kubsets_undo::{Comparison, Entry, Keeper, Phase, Reach};
 use serde_json::Value;
@@ -130,6 +132,14 @@ impl<'a> ClusterStage<'a> {
         }
     }
 
+    /// What came of a move of traffic.
+    fn moved(&self, result: Result<(), ApiError>) -> Result<(), StageError> {
+        result.map_err(|error| match error.kind {
+            ApiErrorKind::Conflict => StageError::RulesChanged(self.plan.route_ref().to_string()),
+            _ => error.into(),
+        })
+    }
+
     /// Who tells answers apart.
     fn witness(&self) -> Witness<'_> {
         Witness { marked: self.plan.marked, canary: &self.names.canary, seen: self.seen.get() }
@@ -157,10 +167,10 @@ impl<'a> ClusterStage<'a> {
     /// answers before users come to it.
     async fn mark(&self) -> Result<Versions, StageError> {
         self.events.doing("waiting for the route to mark answers with their side");
-        self.driver.stand_by().await?;
+        self.moved(self.driver.stand_by().await)?;
         self.events.object("changed", &self.plan.route_ref());
         self.wait_marked(Way::Marked).await?;
-        self.driver.shift(Percent::default()).await?;
+        self.moved(self.driver.shift(Percent::default()).await)?;
         self.wait_marked(Way::Users).await?;
         let word = |side: Side| side.word().to_owned();
         Ok(Versions { stable: vec![word(Side::Stable)], canary: word(Side::Canary) })
@@ -256,7 +266,7 @@ impl Stage for ClusterStage<'_> {
     }
 
     async fn shift(&self, share: Percent) -> Result<(), StageError> {
-        Ok(self.driver.shift(share).await?)
+        self.moved(self.driver.shift(share).await)
     }
 
     async fn replace_stable(&self) -> Result<(), StageError> {
@@ -387,6 +397,33 @@ mod tests {
             assert!(comparisons.iter().all(|one| one.equal), "{comparisons:?}");
             assert_eq!(template(), theirs);
         }
+    }
+
+    #[tokio::test]
+    async fn rules_that_somebody_changed_meanwhile_end_the_run_and_do_not_hinder_the_way_back() {
+        let mut spec = CanarySpec::new("demo-app");
+        spec.env.insert("APP_VERSION".into(), "2".into());
+        spec.watchdog = WatchdogPolicy::Off;
+        let plan = Plan { marked: true, endpoint: server(0).await, ..plan_for(spec).unwrap() };
+        let (folder, api) = (tempfile::tempdir().unwrap(), FakeApi::default());
+        let (state, access) = (StateDir::at(folder.path()), api.access());
+        api.put("httproutes", stable_route());
+        let keeper = Keeper::begin(&access, &state, plan.claim(), Arc::new(Silent)).await.unwrap();
+        let driver = Box::new(HttpRouteDriver::new(&access, &plan));
+        let events = Events::silent();
+        let stage = ClusterStage::new(&access, &plan, driver, &keeper, &events);
+        stage.record().await.unwrap();
+        let half = Percent::new(50.0).unwrap();
+        stage.shift(half).await.unwrap();
+        api.change("httproutes/demo-app", &json!({"spec": {"rules": [{"name": "theirs"}]}}));
+        let error = stage.shift(half).await.unwrap_err();
+        assert!(error.to_string().starts_with("somebody changed the rules of HTTPRoute demo-app"), "{error}");
+        assert_eq!(error.exit_code(), 5);
+        let versions = Versions { stable: vec!["stable".into()], canary: "canary".into() };
+        stage.seen.set(Seen { versions, pods: false }).unwrap();
+        stage.give_back(50.0, Reach::Before).await.unwrap();
+        let comparisons = stage.clean_up(Reach::Before).await.unwrap();
+        assert!(comparisons.iter().all(|one| one.equal), "{comparisons:?}");
     }
 
     #[test]

@@ -60,6 +60,9 @@ pub enum StageError {
     /// Somebody else changed the pods that the new version was to replace.
     #[error("the pod template of {0} is no longer that of the plan: somebody changed it during the canary")]
     TemplateChanged(String),
+    /// Somebody else changed what the weights stand in.
+    #[error("somebody changed the rules of {0} during the canary; the way back brings those from before it")]
+    RulesChanged(String),
     /// The Lease was lost: somebody else is restoring.
     #[error("the run was taken over: {0}")]
     TakenOver(String),
@@ -135,6 +138,7 @@ impl Hint for StageError {
             Self::State(_) => Some("set KUBSETS_STATE to a folder that can be written".into()),
             Self::Busy(_) => Some("kubectl kubsets canary status".into()),
             Self::Changed(_) | Self::TemplateChanged(_) => Some("make a new plan and look at it".into()),
+            Self::RulesChanged(_) => Some("change the rules again, then make a new plan".into()),
             Self::NoUndo(why) => match &**why {
                 KeeperError::InUse { kind, run, .. } => Some(format!(
                     "wait until it has ended, or end it: `{}`",
