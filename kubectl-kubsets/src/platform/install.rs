@@ -11,7 +11,7 @@ use kubsets_kube::{
 
 use super::journal::InstallJournal;
 use super::render::Rendered;
-use super::survey::survey;
+use super::survey::{is_of_others, survey};
 use crate::app::{App, STACK_NAMESPACE};
 use crate::ui::{Printer, number_of};
 use crate::usual_times::UsualTimes;
@@ -215,24 +215,39 @@ impl<'a> Installer<'a> {
         Ok(())
     }
 
-    /// Takes away what a journal lists, last made first.
+    /// Takes away what a journal lists and is still ours, last made first. Returns how many objects went.
     ///
     /// # Errors
     /// The first object that cannot be deleted; the journal stays then.
     pub(crate) async fn remove(self) -> anyhow::Result<usize> {
         let Some(journal) = self.journal else { return Ok(0) };
+        if journal.stale {
+            self.ui.message(format!(
+                "what kubsets installed by context {} was in another cluster: nothing is removed from this one",
+                journal.context
+            ));
+            return Ok(0);
+        }
         let step = self.ui.step(format!(
             "Removing {} from {}",
             number_of(journal.objects.len(), "object"),
             journal.context
         ));
+        let (mut count, mut kept) = (0, Vec::new());
         for object in journal.objects.iter().rev() {
             step.update(object.to_string());
-            self.applier.delete(object).await?;
+            if is_of_others(self.access, object).await? {
+                kept.push(object.to_string());
+            } else {
+                self.applier.delete(object).await?;
+                count += 1;
+            }
         }
-        let count = journal.objects.len();
         journal.forget()?;
         step.done("");
+        for theirs in kept {
+            self.ui.message(format!("{theirs} is no longer labelled ours and stays as it is"));
+        }
         Ok(count)
     }
 }
@@ -277,4 +292,45 @@ fn is_namespaced(object: &DynamicObject) -> bool {
 
 fn kind(object: &DynamicObject) -> &str {
     object.types.as_ref().map_or("", |types| types.kind.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kubsets_kube::{MANAGED_BY, MANAGER};
+    use kubsets_undo::FakeApi;
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn what_somebody_else_made_under_our_names_is_not_removed() {
+        let app = App::new(crate::cli::GlobalArgs { quiet: true, no_tty: true, ..Default::default() });
+        let (api, folder) = (FakeApi::default(), tempfile::tempdir().expect("can be made"));
+        let services = json!({"name": "services", "singularName": "service", "namespaced": true,
+                              "kind": "Service", "verbs": ["delete", "get", "patch"]});
+        api.put(
+            "api",
+            json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "v1",
+                   "metadata": {"name": "v1"}, "resources": [services]}),
+        );
+        let fill = |name: &str, labels: serde_json::Value| {
+            api.put("services", json!({"metadata": {"name": name, "labels": labels}}));
+        };
+        let cluster = |uid: &str| Some(uid.to_owned());
+        let open = |uid: &str| InstallJournal::open(folder.path(), "fake", cluster(uid)).expect("is opened");
+        let remove = async |uid: &str| {
+            Installer::new(&api.access(), &app, Some(open(uid))).remove().await.expect("is removed")
+        };
+        let service = |name: &str| ObjectRef::namespaced("v1", "Service", "shop", name);
+        fill("ours", json!({MANAGED_BY: MANAGER}));
+        fill("theirs", json!({"app": "shop"}));
+        open("1").will_make(["ours", "theirs", "gone"].map(service)).expect("is written");
+
+        assert_eq!(remove("2").await, 0);
+        assert_eq!(api.changes(), 0);
+        assert_eq!(open("1").objects.len(), 3);
+
+        remove("1").await;
+        assert_eq!(api.names(), ["api/v1", "services/theirs"]);
+        assert!(open("1").objects.is_empty());
+    }
 }

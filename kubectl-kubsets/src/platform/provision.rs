@@ -105,7 +105,7 @@ pub(crate) async fn try_out(
     let (store, dns_service_ip) = (ImageStore::open(app)?, dns_address(&[]));
     let site = Site { app, access, store, provider, dns_service_ip, registry };
     let (rendered, stack) = site.render(&wanted, Some(overlay))?;
-    let (everything, mut installer) = (batches(&rendered, &stack), site.installer()?);
+    let (everything, mut installer) = (batches(&rendered, &stack), site.installer().await?);
     installer.look_around(&everything).await?;
     installer.try_out(&everything).await
 }
@@ -116,7 +116,7 @@ pub(crate) async fn try_out(
 /// The first object that cannot be deleted.
 pub(crate) async fn withdraw(app: &App, context: Option<String>) -> anyhow::Result<usize> {
     let access = connect(app, context).await?;
-    let journal = InstallJournal::open(&app.state_dir(), &access.facts().context)?;
+    let journal = InstallJournal::of(&access, &app.state_dir()).await?;
     Installer::new(&access, app, Some(journal)).remove().await
 }
 
@@ -211,10 +211,10 @@ impl<'a> Site<'a> {
         Ok(Self { app, access, store, provider: info.provider, dns_service_ip, registry })
     }
 
-    fn installer(&self) -> anyhow::Result<Installer<'_>> {
+    async fn installer(&self) -> anyhow::Result<Installer<'_>> {
         // clusters of ours go as a whole
         let journal = if self.provider == ProviderKind::Current {
-            Some(InstallJournal::open(&self.app.state_dir(), &self.access.facts().context)?)
+            Some(InstallJournal::of(&self.access, &self.app.state_dir()).await?)
         } else {
             None
         };
@@ -239,7 +239,7 @@ impl<'a> Site<'a> {
     }
 
     async fn install(&self, wanted: &[Component], overlay: Option<&str>) -> anyhow::Result<()> {
-        let mut installer = self.installer()?;
+        let mut installer = self.installer().await?;
         let (rendered, stack) = self.render(wanted, overlay)?;
         installer.look_around(&batches(&rendered, &stack)).await?;
         for one in rendered.iter().filter(|one| !one.objects.is_empty()) {

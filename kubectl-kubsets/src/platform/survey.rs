@@ -1,7 +1,7 @@
 //! What is in a cluster that is not ours, looked at before anything is put there.
 
 use kube::api::DynamicObject;
-use kubsets_kube::{Access, ApiError, MANAGED_BY, MANAGER, ObjectRef};
+use kubsets_kube::{Access, ApiError, During as _, MANAGED_BY, MANAGER, ObjectRef};
 
 use super::journal::InstallJournal;
 use crate::ui::{ExitCode, Failure};
@@ -26,14 +26,7 @@ pub(super) async fn survey(
 ) -> anyhow::Result<Vec<ObjectRef>> {
     let (mut kept, mut refused) = (Vec::new(), Vec::new());
     for (target, object) in wanted {
-        let there = match target.api(access).get_opt(&target.name).await {
-            Ok(there) => there,
-            // A kind that is not served yet has no objects.
-            Err(kube::Error::Api(status)) if status.code == 404 => None,
-            Err(error) => {
-                return Err(ApiError::new(format!("read {target}"), error).into());
-            }
-        };
+        let there = read(access, target).await?;
         let ours = journal.objects.contains(target);
         match there.filter(|_| !ours).map_or(Ok(Owner::Us), |there| owner(object, &there)) {
             Ok(Owner::Us) => {}
@@ -48,6 +41,22 @@ pub(super) async fn survey(
     Err(Failure::new(ExitCode::Cluster, message)
         .with_hint("nothing was changed; take another cluster, or remove or rename them")
         .into())
+}
+
+async fn read(access: &Access, target: &ObjectRef) -> Result<Option<DynamicObject>, ApiError> {
+    match target.api(access).get_opt(&target.name).await {
+        // A kind that is not served has no objects.
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+        answer => answer.during(|| format!("read {target}")),
+    }
+}
+
+/// Whether an object is there and not labelled ours, as everything is that we apply.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) async fn is_of_others(access: &Access, target: &ObjectRef) -> Result<bool, ApiError> {
+    Ok(read(access, target).await?.is_some_and(|object| !is_ours(&object)))
 }
 
 fn place(target: &ObjectRef) -> String {
@@ -127,7 +136,7 @@ mod tests {
         api.put("services", service("noted", &json!({})));
         api.put("customresourcedefinitions", definition(&[("v1", true)], &json!({})));
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let mut journal = InstallJournal::open(folder.path(), "fake").expect("is opened");
+        let mut journal = InstallJournal::open(folder.path(), "fake", None).expect("is opened");
         let noted = object(service("noted", &json!({})));
         journal.will_make([ObjectRef::of(&noted)]).expect("is written");
 
