@@ -49,8 +49,9 @@ pub(crate) async fn run(app: &App, args: Args) -> anyhow::Result<ExitCode> {
         clusters.announce_deleted(&args.which).await?;
         let question = format!("remove cluster {name} with everything in it");
         app.ui.confirm(args.confirmed.loss_of(name.as_str()), &question)?;
-        clusters.delete(&args.which).await?;
-        app.ui.message(format!("Nothing of cluster {name} is left"));
+        if clusters.delete(&args.which).await? {
+            app.ui.message(format!("Nothing of cluster {name} is left"));
+        }
         Down { cluster: Some(name), objects: None }
     };
     app.ui.emit("Down", &down, |_| String::new())?;

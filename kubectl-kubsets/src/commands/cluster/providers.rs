@@ -27,6 +27,9 @@ use crate::usual_times::UsualTimes;
 /// The providers that make clusters, in the order in which they are asked for one.
 const MAKERS: [ProviderKind; 3] = [ProviderKind::Native, ProviderKind::Kind, ProviderKind::K3d];
 
+/// A provider that could not say whether it has a cluster, and why.
+type Untold = (ProviderKind, kubsets_cluster::Error);
+
 /// The provider that a person asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Choice {
@@ -141,15 +144,22 @@ impl<'a> Clusters<'a> {
 
     /// The provider that has a cluster of this name, where one has.
     fn owner(&self, name: &ClusterName) -> anyhow::Result<Option<ClusterInfo>> {
+        Ok(self.search(name)?.ok())
+    }
+
+    /// The cluster of this name; where nobody has it, the providers whose tool failed, and why.
+    fn search(&self, name: &ClusterName) -> anyhow::Result<Result<ClusterInfo, Vec<Untold>>> {
+        let mut untold_by = Vec::new();
         for kind in MAKERS {
             match self.provider(kind)?.status(name) {
-                Ok(info) => return Ok(Some(info)),
+                Ok(info) => return Ok(Ok(info)),
+                Err(error @ kubsets_cluster::Error::Command { .. }) => untold_by.push((kind, error)),
                 Err(error) if has_none(&error) => {}
                 Err(error @ kubsets_cluster::Error::File { .. }) => return Err(untold(name, error).into()),
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(None)
+        Ok(Err(untold_by))
     }
 
     /// The kind of the cluster that the flags name; `None` where there is none yet.
@@ -198,7 +208,8 @@ impl<'a> Clusters<'a> {
     /// # Errors
     /// When this program cannot find itself or its parts.
     pub(crate) async fn announce_deleted(&self, which: &Which) -> anyhow::Result<()> {
-        self.announce(self.deleted(which)?, &which.name, EVERY_NAMESPACE).await
+        let (kind, _) = self.deleted(which)?;
+        self.announce(kind, &which.name, EVERY_NAMESPACE).await
     }
 
     /// The kind of a cluster that exists.
@@ -283,12 +294,13 @@ impl<'a> Clusters<'a> {
         Ok(info)
     }
 
-    /// Removes a cluster and its entry in the kubeconfig.
+    /// Removes a cluster and its entry in the kubeconfig. Returns whether it is gone for sure; says whose tool could
+    /// not tell where it is not.
     ///
     /// # Errors
     /// What the provider says.
-    pub(crate) async fn delete(&self, which: &Which) -> anyhow::Result<()> {
-        let kind = self.deleted(which)?;
+    pub(crate) async fn delete(&self, which: &Which) -> anyhow::Result<bool> {
+        let (kind, untold_by) = self.deleted(which)?;
         if kind == ProviderKind::Native {
             self.leave(&which.name);
         }
@@ -297,15 +309,22 @@ impl<'a> Clusters<'a> {
         let told = progress.clone();
         tokio::task::spawn_blocking(move || provider.delete(&name, &told)).await??;
         progress.done();
-        Ok(())
+        if untold_by.is_empty() {
+            return Ok(true);
+        }
+        self.app.ui.warn(perhaps_there(&which.name, &untold_by));
+        Ok(false)
     }
 
-    /// The provider whose cluster [`Clusters::delete`] removes.
-    fn deleted(&self, which: &Which) -> anyhow::Result<ProviderKind> {
+    /// The provider whose cluster [`Clusters::delete`] removes, and those who could not say whether it is theirs.
+    fn deleted(&self, which: &Which) -> anyhow::Result<(ProviderKind, Vec<Untold>)> {
         Ok(match which.provider {
-            Choice::Only(kind) => kind,
-            // what is left of a native cluster may have no record
-            Choice::Auto => self.owner(&which.name)?.map_or(ProviderKind::Native, |owner| owner.provider),
+            Choice::Only(kind) => (kind, Vec::new()),
+            Choice::Auto => match self.search(&which.name)? {
+                Ok(owner) => (owner.provider, Vec::new()),
+                // what is left of a native cluster may have no record
+                Err(untold_by) => (ProviderKind::Native, untold_by),
+            },
         })
     }
 
@@ -369,6 +388,18 @@ impl<'a> Clusters<'a> {
 fn has_none(error: &kubsets_cluster::Error) -> bool {
     use kubsets_cluster::Error;
     matches!(error, Error::NoCluster { .. } | Error::Start { .. } | Error::Command { .. })
+}
+
+/// That a cluster which nobody has may be there all the same, in one line.
+fn perhaps_there(name: &ClusterName, untold_by: &[Untold]) -> String {
+    let reasons: Vec<String> = untold_by
+        .iter()
+        .map(|(kind, error)| {
+            let error = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+            format!("{kind} cannot tell ({error})")
+        })
+        .collect();
+    format!("cluster {name} may still be there: {}", reasons.join("; "))
 }
 
 /// A record that cannot be read: it may be that of the cluster that is meant, or only have its name.
@@ -465,6 +496,20 @@ mod tests {
         assert!(has_none(&Error::Command { program: program.clone(), code: Some(1), output: String::new() }));
         assert!(!has_none(&Error::Late { program, limit: kubsets_cluster::command::QUESTION }));
         assert!(!has_none(&Error::File { action: "read", path, source: source() }));
+    }
+
+    #[test]
+    fn a_cluster_is_not_said_to_be_gone_by_a_tool_that_fails() {
+        let error = kubsets_cluster::Error::Command {
+            program: "kind get clusters --quiet".into(),
+            code: Some(1),
+            output: "ERROR: failed to list clusters\nCannot connect to the Docker daemon".into(),
+        };
+        assert_eq!(
+            perhaps_there(&ClusterName::default(), &[(ProviderKind::Kind, error)]),
+            "cluster kubsets may still be there: kind cannot tell (`kind get clusters --quiet` failed with exit code 1: \
+             ERROR: failed to list clusters Cannot connect to the Docker daemon)"
+        );
     }
 
     #[test]
