@@ -184,7 +184,7 @@ pub(crate) fn compile(
     let flags = linker_flags(module, binary);
     let go_build = |verb: &str| {
         let mut command = go.command(&home);
-        command.args([verb, "-mod=readonly", "-trimpath", "-buildvcs=false", COMPILER_FLAGS]);
+        command.args([verb, "-mod=readonly", "-trimpath", COMPILER_FLAGS]);
         command.args(["-ldflags", &flags]);
         if inputs.offline {
             command.env("GOPROXY", "off");

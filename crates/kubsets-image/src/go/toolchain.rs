@@ -29,10 +29,12 @@ impl Go {
     pub(super) fn command(&self, folder: &Path) -> Command {
         let mut go = command(&self.program);
         go.current_dir(folder)
-            .envs([("CGO_ENABLED", "0"), ("GOOS", "linux"), ("GOFLAGS", ""), ("GOWORK", "off")])
+            .envs([("CGO_ENABLED", "0"), ("GOOS", "linux"), ("GOWORK", "off")])
             .envs([("GOTOOLCHAIN", "local"), ("GO111MODULE", "on")])
+            // where a variable is empty or absent, go takes what `go env -w` wrote
+            .envs([("GOFLAGS", "-buildvcs=false"), ("GOARCH", architecture())])
+            .envs([("GOAMD64", "v1"), ("GOARM64", "v8.0")])
             .env_remove("GOROOT")
-            .env_remove("GOARCH")
             .env_remove("GOEXPERIMENT");
         go
     }
@@ -64,6 +66,15 @@ pub fn installed_go() -> Option<(PathBuf, String)> {
         let go = Go { program };
         installed(&go).map(|version| (go.program, version))
     })
+}
+
+/// This host's architecture as Go calls it.
+fn architecture() -> &'static str {
+    match env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
 }
 
 fn candidates() -> Vec<PathBuf> {
@@ -103,11 +114,7 @@ fn at_least(version: &str, required: &str) -> bool {
 
 /// Downloads the module `golang.org/toolchain`, whose folder is a whole toolchain.
 fn fetch(older: &Go, required: &str, inputs: &Inputs, sink: Sink<'_>) -> Result<Go, GoError> {
-    let arch = match env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    };
+    let arch = architecture();
     let module = format!("golang.org/toolchain@v0.0.1-go{required}.linux-{arch}");
     let mut stage = Stage::start(sink, "go", format!("download Go {required}"), Duration::from_secs(20));
     let folder = tempfile::tempdir().map_err(GoError::at(&env::temp_dir()))?;
@@ -138,6 +145,18 @@ fn make_executable(folder: &Path) -> Result<(), GoError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_of_the_host_do_not_get_into_programs() {
+        let go = Go { program: "go".into() };
+        let command = go.command(Path::new("/"));
+        let set = |name: &str| command.get_envs().find(|(one, _)| *one == name).and_then(|(_, value)| value);
+        for name in ["GOFLAGS", "GOOS", "GOARCH", "GOAMD64", "GOARM64", "CGO_ENABLED"] {
+            assert!(set(name).is_some_and(|value| !value.is_empty()), "{name}");
+        }
+        // the user's GOPROXY is there
+        assert_eq!(set("GOENV"), None);
+    }
 
     #[test]
     fn compares_versions_by_number() {
