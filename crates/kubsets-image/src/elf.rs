@@ -8,13 +8,26 @@ use std::{
 
 use crate::{
     command::{CommandError, command, output},
-    host_package,
+    digest, host_package,
     source::{Files, SourceError},
     tree::Content,
 };
 
 /// Libraries that glibc loads while it runs, to resolve names; no program lists them.
 const RUN_TIME: [&str; 3] = ["libresolv.so.2", "libnss_dns.so.2", "libnss_files.so.2"];
+
+/// What programs need of a C library and of its compiler.
+const C_LIBRARY: [&str; 9] = [
+    "ld-linux-aarch64.so.1",
+    "ld-linux-x86-64.so.2",
+    "libc.so.6",
+    "libdl.so.2",
+    "libgcc_s.so.1",
+    "libm.so.6",
+    "libpthread.so.0",
+    "librt.so.1",
+    "libstdc++.so.6",
+];
 
 /// Adds the shared libraries of an ELF program, at the same paths as on this host, and the packages that
 /// they are from. A static program or a script adds nothing.
@@ -51,6 +64,28 @@ pub(crate) fn libraries(program: &Path) -> Result<Vec<PathBuf>, CommandError> {
     Ok(found)
 }
 
+/// Paths of the libraries of this host that a program which is not here yet may need.
+pub(crate) fn usual_libraries() -> Vec<PathBuf> {
+    let debian = format!("/lib/{}-linux-gnu", std::env::consts::ARCH);
+    let folders = [debian.as_str(), "/lib64", "/usr/lib64", "/usr/lib"];
+    let found = folders.map(Path::new).into_iter().find(|folder| folder.join("libc.so.6").exists());
+    found.map(usual_in).unwrap_or_default()
+}
+
+fn usual_in(folder: &Path) -> Vec<PathBuf> {
+    let names = C_LIBRARY.iter().chain(&RUN_TIME);
+    names.map(|name| folder.join(name)).filter(|path| path.exists()).collect()
+}
+
+/// Libraries with the hashes of their content, for the key of a layer that contains them.
+pub(crate) fn with_hashes(libraries: Vec<PathBuf>) -> Result<Vec<(PathBuf, String)>, SourceError> {
+    let hashed = libraries.into_iter().map(|library| {
+        let hash = digest::of_file(&library).map_err(SourceError::at(&library))?;
+        Ok((library, hash))
+    });
+    hashed.collect()
+}
+
 /// Lines look like `libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x…)` or `/lib64/ld-linux-x86-64.so.2 (0x…)`.
 fn parse_ldd(text: &str) -> Vec<PathBuf> {
     text.lines()
@@ -82,6 +117,30 @@ mod tests {
         ];
         assert_eq!(parse_ldd(text), expected.map(PathBuf::from));
         assert!(parse_ldd("\tstatically linked\n").is_empty());
+    }
+
+    #[test]
+    fn the_usual_libraries_are_those_of_a_program() {
+        let resolved = |paths: Vec<PathBuf>| -> Vec<PathBuf> {
+            paths.into_iter().map(|path| path.canonicalize().unwrap()).collect()
+        };
+        let usual = resolved(usual_libraries());
+        for needed in resolved(libraries(&std::env::current_exe().unwrap()).unwrap()) {
+            assert!(usual.contains(&needed), "{needed:?} in {usual:?}");
+        }
+    }
+
+    #[test]
+    fn an_update_of_the_c_library_changes_the_hashes() {
+        let folder = tempfile::tempdir().unwrap();
+        let library = folder.path().join("libc.so.6");
+        let hashes = |content: &str| {
+            std::fs::write(&library, content).unwrap();
+            with_hashes(usual_in(folder.path())).unwrap()
+        };
+        let (old, new) = (hashes("2.36-9"), hashes("2.36-9+deb12u1"));
+        assert_eq!((old.len(), &old[0].0), (1, &new[0].0));
+        assert_ne!(old[0].1, new[0].1);
     }
 
     #[test]

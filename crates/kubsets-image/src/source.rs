@@ -112,14 +112,12 @@ pub(crate) fn key(layer: &Layer, inputs: &Inputs) -> Result<String, SourceError>
         Layer::RustBinary(binary) => {
             let path = rust_path(binary, inputs)?;
             let hash = digest::of_file(&path).map_err(SourceError::at(&path))?;
-            let libraries = elf::libraries(&path)?
-                .into_iter()
-                .map(|library| {
-                    let hash = digest::of_file(&library).map_err(SourceError::at(&library))?;
-                    Ok((library, hash))
-                })
-                .collect::<Result<Vec<_>, SourceError>>()?;
+            let libraries = elf::with_hashes(elf::libraries(&path)?)?;
             digest::of_key(&("rust-2", hash, libraries, &binary.to, inputs.crates.get(&binary.bin)))
+        }
+        // which libraries of this host its program needs is known only when it is here
+        Layer::Wheel(_) => {
+            digest::of_key(&("wheel-2", layer, architecture, elf::with_hashes(elf::usual_libraries())?))
         }
         other => digest::of_key(&(other, architecture)),
     })
