@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -129,7 +129,9 @@ pub fn import(layout: &Layout, state: &ClusterState, node: &NodeState, archives:
     let record = layout.node(&state.name, &node.name).join("images.json");
     let mut imported: BTreeSet<String> = read_json(&record)?.unwrap_or_default();
     for archive in archives {
-        let identity = identity(archive)?;
+        // `ctr` runs in a folder of its own
+        let archive = path::absolute(archive).map_err(Error::file("find", archive))?;
+        let identity = identity(&archive)?;
         if imported.contains(&identity) {
             continue;
         }
