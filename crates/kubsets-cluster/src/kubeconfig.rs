@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::native::state::write_atomically;
+use crate::native::state::{rewrite_atomically, write_atomically};
 use crate::{Error, Result};
 
 /// The file that `kubectl` writes to: the first of `KUBECONFIG`, else `~/.kube/config`.
@@ -91,12 +91,12 @@ impl Entry<'_> {
         insert("contexts", json!({"context": {"cluster": self.context, "user": self.context}}));
         config["current-context"] = json!(self.context);
         let text = self.written(&config)?;
-        write_atomically(self.file, text.as_bytes(), 0o600)?;
+        rewrite_atomically(self.file, text.as_bytes(), 0o600)?;
         write_atomically(&self.after(), text.as_bytes(), 0o600)
     }
 
-    /// Takes the entry out. A file that did not exist before is removed; a file that nobody changed gets its
-    /// former bytes back; any other keeps what others wrote.
+    /// Takes the entry out. A file that did not exist before and holds nothing else is removed; a file that nobody
+    /// changed gets its former bytes back; any other keeps what others wrote.
     ///
     /// # Errors
     /// [`Error::File`] or [`Error::Format`].
@@ -109,23 +109,28 @@ impl Entry<'_> {
             return if before.is_empty() {
                 self.remove_file()
             } else {
-                write_atomically(self.file, before, 0o600)
+                rewrite_atomically(self.file, before, 0o600)
             };
         }
         let mut config = parse(self.file, &String::from_utf8_lossy(&now))?;
         if !self.strip(&mut config) {
             return Ok(());
         }
+        if is_bare(&config) && before.is_some_and(|before| before.is_empty()) {
+            return self.remove_file();
+        }
         self.name_former(&mut config);
-        write_atomically(self.file, self.written(&config)?.as_bytes(), 0o600)
+        rewrite_atomically(self.file, self.written(&config)?.as_bytes(), 0o600)
     }
 
-    /// Makes the context that was current before ours current again, where ours is.
+    /// Makes the context that was current before ours current again, where ours is and the former is still there.
     fn name_former(&self, config: &mut Value) {
         if config["current-context"] == self.context {
             let before = fs::read_to_string(self.before()).ok();
             let former = before.and_then(|text| parse(self.file, &text).ok());
-            config["current-context"] = former.map_or(json!(""), |former| former["current-context"].clone());
+            let name = former.map_or(Value::Null, |former| former["current-context"].clone());
+            let known = list(config, "contexts").iter().any(|context| context["name"] == name);
+            config["current-context"] = if known { name } else { json!("") };
         }
     }
 
@@ -155,6 +160,11 @@ impl Entry<'_> {
         }
         found
     }
+}
+
+/// Whether a kubeconfig names no cluster, user or context.
+fn is_bare(config: &Value) -> bool {
+    ["clusters", "users", "contexts"].iter().all(|key| list(config, key).is_empty())
 }
 
 fn list<'a>(config: &'a Value, key: &str) -> &'a [Value] {
@@ -225,6 +235,55 @@ contexts: []
             entry.take_out().unwrap();
             assert!(!file.exists() && !file.parent().unwrap().exists());
             entry.take_out().unwrap();
+        });
+    }
+
+    #[test]
+    fn a_new_file_that_others_only_touched_goes_again() {
+        with(None, |entry, file| {
+            entry.put(ADMIN).unwrap();
+            let mut config = read(file).unwrap();
+            config["current-context"] = json!("");
+            fs::write(file, serde_saphyr::to_string(&config).unwrap()).unwrap();
+            entry.take_out().unwrap();
+            assert!(!file.exists());
+        });
+    }
+
+    #[test]
+    fn a_former_context_that_is_gone_does_not_become_current() {
+        with(Some(THEIRS), |entry, file| {
+            entry.put(ADMIN).unwrap();
+            let mut config = read(file).unwrap();
+            config["contexts"].as_array_mut().unwrap().retain(|context| context["name"] != "work");
+            fs::write(file, serde_saphyr::to_string(&config).unwrap()).unwrap();
+            entry.take_out().unwrap();
+            assert_eq!(read(file).unwrap()["current-context"], "");
+        });
+    }
+
+    #[test]
+    fn a_linked_file_stays_linked_and_keeps_its_mode() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        with(Some(THEIRS), |entry, file| {
+            let real = file.with_file_name("real");
+            fs::rename(file, &real).unwrap();
+            fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
+            symlink(&real, file).unwrap();
+            let check = || {
+                assert!(fs::symlink_metadata(file).unwrap().is_symlink());
+                assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o640);
+            };
+            entry.put(ADMIN).unwrap();
+            check();
+            assert_eq!(read(&real).unwrap()["current-context"], "kubsets");
+            entry.take_out().unwrap();
+            check();
+            assert_eq!(fs::read_to_string(&real).unwrap(), THEIRS);
+        });
+        with(None, |entry, file| {
+            entry.put(ADMIN).unwrap();
+            assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
         });
     }
 

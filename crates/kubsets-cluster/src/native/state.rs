@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -200,7 +201,25 @@ pub(crate) fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
 
 /// Writes a file by way of a temporary one beside it, synced before it takes the name.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
+    write_prepared(path, bytes, mode, |_| Ok(()))
+}
+
+/// [`write_atomically`], but a file that is there keeps its mode and owner, and a link to it stays a link.
+pub(crate) fn rewrite_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    let Ok(target) = fs::canonicalize(path) else { return write_atomically(path, bytes, mode) };
+    let old = fs::metadata(&target).map_err(Error::file("read", &target))?;
+    write_prepared(&target, bytes, mode, |file| {
+        std::os::unix::fs::fchown(file, Some(old.uid()), Some(old.gid()))?;
+        file.set_permissions(old.permissions())
+    })
+}
+
+fn write_prepared(
+    path: &Path,
+    bytes: &[u8],
+    mode: u32,
+    prepare: impl Fn(&fs::File) -> std::io::Result<()>,
+) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(Error::file("create", folder))?;
     let mut temporary = path.as_os_str().to_owned();
@@ -209,6 +228,7 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8], mode: u32) -> Result<(
     let write = || -> std::io::Result<()> {
         let mut file =
             fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&temporary)?;
+        prepare(&file)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&temporary, path)

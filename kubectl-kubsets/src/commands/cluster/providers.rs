@@ -363,6 +363,8 @@ impl<'a> Clusters<'a> {
             self.app.ui.warn("no kubeconfig was written: neither KUBECONFIG nor HOME is set");
             return Ok(());
         };
+        // a later command finds it from another folder too
+        let file = std::path::absolute(file)?;
         let keep = native_root().join(name.as_str());
         let admin = self.provider(ProviderKind::Native)?.kubeconfig(name)?;
         if fs::read_to_string(keep.join("kubeconfig.path")).is_ok_and(|former| Path::new(&former) != file) {
