@@ -285,7 +285,10 @@ impl Native {
             });
         }
         events.stage(&format!("draining {node}"), Work::once("drain a native node", 10));
-        if state.nodes[place].joined {
+        // one that is killed from here on leaves a node for the next `create` to join anew
+        let joined = std::mem::replace(&mut state.nodes[place].joined, false);
+        self.layout.save(&state)?;
+        if joined {
             let drain =
                 ["drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--force", "--timeout=60s"];
             let drained = HostRunner.run(&bootstrap::kubectl(&self.layout, &state).args(drain).within(WORK));
