@@ -154,7 +154,13 @@ pub fn remove_link(runner: &dyn Runner, link: &str) -> Result<()> {
     }
 }
 
-/// Links a running node to the bridge and gives it its address.
+/// Whether the host's end of a node's link is on a bridge, which [`attach`] does last; `links` is the folder of the
+/// host's links.
+pub fn is_attached(links: &Path, link: &str) -> bool {
+    links.join(link).join("brport").exists()
+}
+
+/// Gives a running node its address and links it to the bridge; a link that it had before goes.
 ///
 /// # Errors
 /// [`Error::Command`].
@@ -163,7 +169,6 @@ pub fn attach(runner: &dyn Runner, plan: AddressPlan, node: &NodeState, process:
     remove_link(runner, &link)?;
     let pid = process.pid.to_string();
     ip(runner, ["link", "add", &link, "type", "veth", "peer", "name", "eth0", "netns", &pid])?;
-    ip(runner, ["link", "set", &link, "master", &plan.bridge_link(), "up"])?;
     let address = format!("{}/24", plan.node(node.index));
     for args in [
         vec!["link", "set", "lo", "up"],
@@ -173,6 +178,8 @@ pub fn attach(runner: &dyn Runner, plan: AddressPlan, node: &NodeState, process:
     ] {
         runner.run(&inside(process, &["ip"]).args(args))?;
     }
+    // the last, so that a link on the bridge is a whole one
+    ip(runner, ["link", "set", &link, "master", &plan.bridge_link(), "up"])?;
     Ok(())
 }
 
@@ -256,6 +263,15 @@ mod tests {
         assert!(error.to_string().contains("wg0"), "{error}");
         let nothing = Transcript::new(vec![]);
         assert!(matches!(free_slot(&&nothing, &[0, 1, 2], |_| true), Err(Error::Unavailable { .. })));
+    }
+
+    #[test]
+    fn a_link_that_is_on_no_bridge_is_not_attached() {
+        let links = tempfile::tempdir().unwrap();
+        fs::create_dir_all(links.path().join("whole/brport")).unwrap();
+        fs::create_dir(links.path().join("half")).unwrap();
+        let attached = ["whole", "half", "none"].map(|link| is_attached(links.path(), link));
+        assert_eq!(attached, [true, false, false]);
     }
 
     #[test]

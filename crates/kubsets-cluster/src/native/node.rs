@@ -27,17 +27,22 @@ pub struct NodeStarter<'a> {
 }
 
 impl NodeStarter<'_> {
-    /// Starts a node with its containerd, on the cluster's network. A node that runs is left alone.
+    /// Starts a node with its containerd, on the cluster's network. A node that runs there is left alone.
     ///
     /// # Errors
     /// Any [`Error`]; what was started is in the node's folder.
     pub fn start(&self, node: &NodeState) -> Result<Process> {
         let name = &self.state.name;
         let plan = self.state.addresses()?;
+        let folder = self.layout.node(name, &node.name);
         if let Some(process) = self.layout.process(name, &node.name).filter(Process::is_alive) {
+            if !network::is_attached(Path::new(network::LINKS), &plan.node_link(node.index)) {
+                // who started it was killed before its network was whole
+                network::attach(&HostRunner, plan, node, &process)?;
+                wait_for_containerd(&folder, &process)?;
+            }
             return Ok(process);
         }
-        let folder = self.layout.node(name, &node.name);
         self.write_files(node, &folder)?;
         // groups of containers that died with the node would hold the kubelet up for minutes
         cgroup::remove(name, Some(&node.name))?;
