@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::cgroup;
+use super::process::boot_id;
 use super::state::{Layout, read_json, write_json};
 use crate::command::{HostRunner, Invocation, Runner};
 use crate::{Error, Result};
@@ -42,6 +43,9 @@ pub struct HostJournal {
     /// Controllers of control groups that the root did not hand down (version 2).
     #[serde(default)]
     pub controllers: Vec<String>,
+    /// The boot that the settings and controllers are of; unknown in a record of an earlier version.
+    #[serde(default)]
+    pub boot: Option<String>,
 }
 
 impl HostJournal {
@@ -54,12 +58,22 @@ impl HostJournal {
         Self::path(layout).exists()
     }
 
+    /// Forgets what ended with the boot that it was written down in.
+    fn keep_for(&mut self, boot: String) {
+        if self.boot.as_ref().is_some_and(|recorded| *recorded != boot) {
+            self.sysctls.clear();
+            self.controllers.clear();
+        }
+        self.boot = Some(boot);
+    }
+
     /// Writes down what the host has, then makes the folders that are missing.
     ///
     /// # Errors
     /// [`Error::File`].
     pub fn prepare(layout: &Layout) -> Result<()> {
         let mut journal: Self = read_json(&Self::path(layout))?.unwrap_or_default();
+        journal.keep_for(boot_id());
         for (mountpoint, _) in MOUNTPOINTS {
             for folder in missing(Path::new(mountpoint)) {
                 if !journal.folders.contains(&folder) {
@@ -93,7 +107,8 @@ impl HostJournal {
     /// # Errors
     /// [`Error::File`] where a setting or folder cannot be put back.
     pub fn restore(layout: &Layout) -> Result<()> {
-        let Some(journal) = read_json::<Self>(&Self::path(layout))? else { return Ok(()) };
+        let Some(mut journal) = read_json::<Self>(&Self::path(layout))? else { return Ok(()) };
+        journal.keep_for(boot_id());
         for (name, value) in &journal.sysctls {
             let path = Path::new("/proc/sys").join(name);
             let now = fs::read_to_string(&path).map_err(Error::file("read", &path))?;
@@ -226,6 +241,19 @@ mod tests {
         assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
         assert!(error.to_string().contains("Operation not permitted"), "{error}");
         try_namespaces(&&Transcript::new(vec![(line, "")])).unwrap();
+    }
+
+    #[test]
+    fn settings_of_an_earlier_boot_are_forgotten() {
+        let old = r#"{"folders": ["/a"], "sysctls": {"kernel/panic": "0"}, "controllers": ["io"]}"#;
+        let mut journal: HostJournal = serde_json::from_str(old).unwrap();
+        for boot in ["first", "first"] {
+            journal.keep_for(boot.into());
+            assert_eq!((journal.sysctls.len(), journal.controllers.len()), (1, 1), "they are of this boot");
+        }
+        journal.keep_for("second".into());
+        assert!(journal.sysctls.is_empty() && journal.controllers.is_empty());
+        assert_eq!((journal.folders.len(), journal.boot.as_deref()), (1, Some("second")));
     }
 
     #[test]
