@@ -1,12 +1,13 @@
 //! A node seen from the host: started, entered, stopped.
 
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{self, Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use super::enter::with_programs;
 use super::process::Process;
@@ -125,26 +126,94 @@ pub fn stop(layout: &Layout, state: &ClusterState, node: &NodeState) -> Result<(
     cgroup::remove(&state.name, Some(&node.name))
 }
 
-/// Brings docker archives into a node's containerd, those that it does not have yet.
+/// What was brought into a node, the oldest call first.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Recorded")]
+struct Imports {
+    calls: Vec<Call>,
+}
+
+/// One call of [`import`], in identities of archives.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Call {
+    /// Those that were asked for: no two of them have an image of the same name.
+    wanted: Vec<String>,
+    /// Those that were brought in, but for those that a later call brought in again.
+    imported: Vec<String>,
+}
+
+/// The record as it is read.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Recorded {
+    Calls {
+        calls: Vec<Call>,
+    },
+    /// That of an earlier version, in no order.
+    Set(Vec<String>),
+}
+
+impl From<Recorded> for Imports {
+    fn from(recorded: Recorded) -> Self {
+        match recorded {
+            Recorded::Calls { calls } => Self { calls },
+            Recorded::Set(set) => Self { calls: vec![Call { wanted: set.clone(), imported: set }] },
+        }
+    }
+}
+
+impl Imports {
+    /// Whether an archive's images still have their names: nothing came in later that may have taken one.
+    fn have(&self, archive: &String, wanted: &[String]) -> bool {
+        let Some(place) = self.calls.iter().position(|call| call.imported.contains(archive)) else {
+            return false;
+        };
+        let beside =
+            |call: &Call| call.wanted.contains(archive) || call.imported.iter().all(|i| wanted.contains(i));
+        self.calls[place + 1..].iter().all(beside)
+    }
+
+    /// Begins a call.
+    fn begin(&mut self, wanted: Vec<String>) {
+        self.calls.push(Call { wanted, imported: Vec::new() });
+    }
+
+    /// Writes down what the last call brought in, and forgets earlier calls of which nothing is left.
+    fn add(&mut self, archive: &str) {
+        for call in &mut self.calls {
+            call.imported.retain(|imported| imported != archive);
+        }
+        if let Some(last) = self.calls.last_mut() {
+            last.imported.push(archive.to_owned());
+        }
+        self.calls.retain(|call| !call.imported.is_empty());
+    }
+}
+
+/// Brings docker archives into a node's containerd, those that it does not have, or of which a later archive may have
+/// taken a name.
 ///
 /// # Errors
 /// [`Error::Command`] of `ctr`.
 pub fn import(layout: &Layout, state: &ClusterState, node: &NodeState, archives: &[PathBuf]) -> Result<()> {
     let process = running(layout, state, node)?;
     let record = layout.node(&state.name, &node.name).join("images.json");
-    let mut imported: BTreeSet<String> = read_json(&record)?.unwrap_or_default();
-    for archive in archives {
-        // `ctr` runs in a folder of its own
-        let archive = path::absolute(archive).map_err(Error::file("find", archive))?;
-        let identity = identity(&archive)?;
-        if imported.contains(&identity) {
-            continue;
-        }
+    let mut imports: Imports = read_json(&record)?.unwrap_or_default();
+    // `ctr` runs in a folder of its own
+    let archives: Vec<PathBuf> = archives
+        .iter()
+        .map(|archive| path::absolute(archive).map_err(Error::file("find", archive)))
+        .collect::<Result<_>>()?;
+    let wanted: Vec<String> = archives.iter().map(|archive| identity(archive)).collect::<Result<_>>()?;
+    let missing: Vec<_> =
+        archives.iter().zip(&wanted).filter(|(_, identity)| !imports.have(identity, &wanted)).collect();
+    imports.begin(wanted.clone());
+    for (archive, identity) in missing {
         let path = archive.to_string_lossy();
         let import = ["ctr", "--namespace", "k8s.io", "images", "import", "--digests=false", &path];
         HostRunner.run(&with_programs(layout, state, node, &process).args(import).within(WORK))?;
-        imported.insert(identity);
-        write_json(&record, &imported)?;
+        imports.add(identity);
+        write_json(&record, &imports)?;
     }
     Ok(())
 }
@@ -181,4 +250,48 @@ fn wait_for_containerd(folder: &Path, process: &Process) -> Result<()> {
 
 fn create_dir(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(Error::file("create", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A call as [`import`] makes it; returns what it brings in.
+    fn call(imports: &mut Imports, wanted: &[&str]) -> Vec<String> {
+        let wanted: Vec<String> = wanted.iter().map(ToString::to_string).collect();
+        let missing: Vec<String> = wanted.iter().filter(|w| !imports.have(w, &wanted)).cloned().collect();
+        imports.begin(wanted);
+        missing.iter().for_each(|archive| imports.add(archive));
+        missing
+    }
+
+    #[test]
+    fn an_archive_that_a_later_one_may_have_replaced_is_brought_in_again() {
+        let mut imports = Imports::default();
+        for wanted in ["a", "b", "a"] {
+            assert_eq!(call(&mut imports, &[wanted]), [wanted]);
+            assert!(call(&mut imports, &[wanted]).is_empty(), "{wanted} twice");
+        }
+    }
+
+    #[test]
+    fn a_change_of_one_archive_brings_in_only_that_one() {
+        let mut imports = Imports::default();
+        assert_eq!(call(&mut imports, &["pause", "kafka"]).len(), 2);
+        for own in ["own 1", "own 2", "own 1"] {
+            assert_eq!(call(&mut imports, &["kafka", own]), [own]);
+            assert!(call(&mut imports, &["kafka", own]).is_empty(), "{own} twice");
+        }
+        let recorded: usize = imports.calls.iter().map(|call| call.imported.len()).sum();
+        assert_eq!(recorded, 4, "{imports:?}");
+    }
+
+    #[test]
+    fn a_record_of_an_earlier_version_counts_as_one_call() {
+        let mut imports: Imports = serde_json::from_str(r#"["a", "b"]"#).unwrap();
+        assert!(call(&mut imports, &["a"]).is_empty() && call(&mut imports, &["b"]).is_empty());
+        assert_eq!(call(&mut imports, &["c"]), ["c"]);
+        let again: Imports = serde_json::from_str(&serde_json::to_string(&imports).unwrap()).unwrap();
+        assert_eq!(again, imports);
+    }
 }
