@@ -261,7 +261,9 @@ mod tests {
         let wanted: Vec<String> = wanted.iter().map(ToString::to_string).collect();
         let missing: Vec<String> = wanted.iter().filter(|w| !imports.have(w, &wanted)).cloned().collect();
         imports.begin(wanted);
-        missing.iter().for_each(|archive| imports.add(archive));
+        for archive in &missing {
+            imports.add(archive);
+        }
         missing
     }
 
