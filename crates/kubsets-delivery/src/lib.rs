@@ -40,8 +40,8 @@ pub use outcome::{
     Outcome, RunVerdict, ShareReport, StepEvidence, StepReport, SwitchReport, Totals, UndoReport,
 };
 pub use plan::{
-    Action, BlastRadius, DiffLine, Expectation, Plan, PlanError, PlannedObject, StepPlan, build, plan,
-    watchdog_image,
+    Action, BlastRadius, DiffLine, Expectation, Plan, PlanError, PlannedObject, StepPlan, build, check_steps,
+    plan, watchdog_image,
 };
 pub use route::RouteError;
 pub use run::run;

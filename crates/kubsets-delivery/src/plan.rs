@@ -273,6 +273,14 @@ pub fn build(mut spec: CanarySpec, facts: &ClusterFacts, run: RunId) -> Result<P
     Ok(plan)
 }
 
+/// Whether every step of a canary can pass in its time, which its rate and its judge tell without a cluster.
+///
+/// # Errors
+/// [`PlanError`] of the first that cannot, or of a value of the judge.
+pub fn check_steps(spec: &CanarySpec) -> Result<(), PlanError> {
+    steps::plan(spec, &steps::judge_config(spec)?, 1).map(|_| ())
+}
+
 /// Hash over what decides what is done; the run's name and address discovery are left out.
 fn fingerprint(plan: &Plan) -> String {
     let parts = serde_json::json!([

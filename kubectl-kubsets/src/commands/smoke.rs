@@ -7,7 +7,7 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
-use crate::cli::values::parse_duration;
+use crate::cli::values::{parse_base_url, parse_duration};
 use crate::entrance::{self, Entrance, Through};
 use crate::http::Http;
 use crate::ui::{ExitCode, Failure, Style, Table, Tone, millis};
@@ -19,7 +19,7 @@ const PERIOD: Duration = Duration::from_millis(50);
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     /// Address of the stack instead of the one found at the gateway
-    #[arg(long, value_name = "URL", value_hint = clap::ValueHint::Url)]
+    #[arg(long, value_name = "URL", value_parser = parse_base_url, value_hint = clap::ValueHint::Url)]
     url: Option<String>,
 
     /// Go around the gateway, straight to the Service of the stack

@@ -145,6 +145,17 @@ fn a_plan_shows_needs_steady_state_and_changes() {
 }
 
 #[test]
+fn a_canary_that_can_prove_nothing_in_its_time_is_refused_without_a_cluster() {
+    let here = Surroundings::new();
+    for verb in ["plan", "run"] {
+        let output = here.run(&["lab", verb, "canary/good-release", "--set", "rate=50"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("the step with 5 % cannot pass in 120 s") && said.contains("hint:"), "{said}");
+    }
+}
+
+#[test]
 fn a_changed_plan_is_not_run() {
     let here = Surroundings::new();
     let plan = text(&here.run(&["lab", "plan", "chaos/pod-kill", "-o", "json"]));

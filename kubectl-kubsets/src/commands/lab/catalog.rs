@@ -92,6 +92,9 @@ pub(super) fn texts(folder: &Path) -> anyhow::Result<Vec<(String, String)>> {
 pub(in crate::commands) fn all(folder: &Folder) -> anyhow::Result<Vec<LabSource>> {
     let mut labs = embedded();
     if let Some(folder) = &folder.labs_dir {
+        if !folder.is_dir() {
+            return Err(Failure::usage(format!("--labs-dir: there is no folder {}", folder.display())).into());
+        }
         let more = from_folder(folder)?;
         labs.retain(|lab| more.iter().all(|other| other.folder != lab.folder));
         labs.extend(more);

@@ -2,6 +2,7 @@
 
 use kubsets_lab::LabSource;
 use kubsets_lab::lint::{Finding, Severity, lint};
+use kubsets_lab::operation::Operation;
 use kubsets_lab::plan::{Plan, PlannedStep};
 
 use super::catalog;
@@ -30,14 +31,21 @@ pub(super) struct Args {
 /// The plans of a lab, one for each combination of its matrix.
 ///
 /// # Errors
-/// When the lab or a value is not valid, or `lab lint` refuses the lab with these values.
+/// When the lab or a value is not valid, `lab lint` refuses the lab with these values, or a step of a canary cannot pass
+/// in its time.
 pub(super) fn make(source: &LabSource, values: &Values) -> anyhow::Result<Vec<Plan>> {
     let given: kubsets_lab::Values = values.set.iter().cloned().collect();
     let lab = source.parse(&given)?;
     let mut plans = Vec::new();
     for variant in lab.variants(&given)? {
         must_be_sound(source, &variant)?;
-        plans.push(Plan::new(source, &variant)?);
+        let plan = Plan::new(source, &variant)?;
+        for step in &plan.steps {
+            if let Operation::Canary(spec) = &step.operation {
+                kubsets_delivery::check_steps(spec)?;
+            }
+        }
+        plans.push(plan);
     }
     Ok(plans)
 }
