@@ -136,17 +136,34 @@ pub async fn set_at(
     pointer: &str,
     wanted: &Value,
 ) -> Result<bool, ApiError> {
+    replace_at(access, target, pointer, wanted, |_| true).await.map(|changed| changed.is_some())
+}
+
+/// [`set_at`] where the value that is there `may_go`; another one is a conflict. Gives the object as the server keeps it,
+/// `None` where nothing had to change.
+///
+/// # Errors
+/// [`ApiError`] when the object does not exist, the value may not go, or other writers win every time.
+pub async fn replace_at(
+    access: &Access,
+    target: &ObjectRef,
+    pointer: &str,
+    wanted: &Value,
+    may_go: impl Fn(&Value) -> bool,
+) -> Result<Option<Value>, ApiError> {
     let mut tries = 0;
     loop {
-        let current = read(access, target).await?.ok_or_else(|| gone(target))?;
-        let Some(change) = merge_patch(current.pointer(pointer).unwrap_or(&Value::Null), wanted) else {
-            return Ok(false);
-        };
+        let current = read(access, target).await?.ok_or_else(|| cannot_change(target, &GONE))?;
+        let found = current.pointer(pointer).unwrap_or(&Value::Null);
+        let Some(change) = merge_patch(found, wanted) else { return Ok(None) };
+        if !may_go(found) {
+            return Err(cannot_change(target, &TAKEN));
+        }
         let mut whole = nest(pointer, change);
         whole["metadata"]["resourceVersion"] = current["metadata"]["resourceVersion"].clone();
         match patch(access, target, &whole).await {
             Err(error) if is_conflict(&error.source) && tries < TRIES => tries += 1,
-            result => return result.map(|_| true),
+            result => return result.map(Some),
         }
     }
 }
@@ -223,8 +240,13 @@ where
     }
 }
 
-fn gone(target: &ObjectRef) -> ApiError {
-    let status = kube::core::Status::failure("it does not exist", "NotFound").with_code(404).boxed();
+/// Why an object cannot be changed, as the server would say it: message, reason and code.
+type Why = (&'static str, &'static str, u16);
+const GONE: Why = ("it does not exist", "NotFound", 404);
+const TAKEN: Why = ("somebody else changed it", "Conflict", 409);
+
+fn cannot_change(target: &ObjectRef, (message, reason, code): &Why) -> ApiError {
+    let status = kube::core::Status::failure(message, reason).with_code(*code).boxed();
     ApiError::new(format!("change {target}"), kube::Error::Api(status))
 }
 

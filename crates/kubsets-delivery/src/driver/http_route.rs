@@ -2,9 +2,8 @@
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use kube::core::Status;
-use kubsets_kube::{Access, ApiError, is_conflict};
-use kubsets_undo::object::{apply, patch, read};
+use kubsets_kube::{Access, ApiError};
+use kubsets_undo::object::{apply, replace_at};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
@@ -13,9 +12,6 @@ use crate::objects::probe_route;
 use crate::plan::Plan;
 use crate::route::{Marked, backend_of, mark, marked_rules, split_rules};
 use kubsets_lab::units::Percent;
-
-/// Tries of a write that other writers may win.
-const TRIES: u32 = 6;
 
 /// Writes both weights of one rule in one patch that is bound to the version of the route it read, and never
 /// over rules that somebody else wrote.
@@ -39,29 +35,12 @@ impl HttpRouteDriver {
 
     async fn write(&self, rules: &Value) -> Result<(), ApiError> {
         let route = self.plan.route_ref();
-        let original = &self.plan.originals.route["spec"]["rules"];
         let mut written = self.written.lock().await;
-        for _ in 0..TRIES {
-            // That the route is gone is the patch's to tell.
-            let current = read(&self.access, &route).await?.unwrap_or_default();
-            let found = &current["spec"]["rules"];
-            // The originals are somebody's too once others were written: a watchdog has given the traffic back.
-            let ours = if written.is_null() { original } else { &*written };
-            if !current.is_null() && ![ours, rules].contains(&found) {
-                break;
-            }
-            let version = &current["metadata"]["resourceVersion"];
-            let change = json!({"metadata": {"resourceVersion": version}, "spec": {"rules": rules}});
-            match patch(&self.access, &route, &change).await {
-                Err(error) if is_conflict(&error.source) => {}
-                result => {
-                    *written = result?["spec"]["rules"].take();
-                    return Ok(());
-                }
-            }
-        }
-        let status = Status::failure("somebody else changed its rules", "Conflict").with_code(409).boxed();
-        Err(ApiError::new(format!("change {route}"), kube::Error::Api(status)))
+        // The originals are somebody's too once others were written: a watchdog has given the traffic back.
+        let ours = if written.is_null() { &self.plan.originals.route["spec"]["rules"] } else { &*written };
+        let kept = replace_at(&self.access, &route, "/spec/rules", rules, |found| found == ours).await?;
+        *written = kept.map_or_else(|| rules.clone(), |mut route| route["spec"]["rules"].take());
+        Ok(())
     }
 }
 
