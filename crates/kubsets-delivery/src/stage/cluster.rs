@@ -323,19 +323,40 @@ mod tests {
     use kubsets_undo::{FakeApi, Silent, StateDir};
     use serde_json::json;
 
-    #[tokio::test]
-    async fn users_leave_the_rule_that_marks_before_it_goes() {
-        let mut spec = CanarySpec::new("demo-app");
-        spec.env.insert("APP_VERSION".into(), "2".into());
-        let plan = Plan { marked: true, endpoint: server(0).await, ..plan_for(spec).unwrap() };
-        for (phase, left) in [(Phase::Running, 2), (Phase::Promoting, 1)] {
+    /// A cluster with a route, and a canary that has its Lease.
+    struct Scene {
+        api: FakeApi,
+        access: Access,
+        plan: Plan,
+        keeper: Keeper,
+        events: Events,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Scene {
+        async fn begin(marked: bool) -> Self {
+            let mut spec = CanarySpec::new("demo-app");
+            spec.env.insert("APP_VERSION".into(), "2".into());
+            spec.watchdog = WatchdogPolicy::Off;
+            let plan = Plan { marked, endpoint: server(0).await, ..plan_for(spec).unwrap() };
             let (folder, api) = (tempfile::tempdir().unwrap(), FakeApi::default());
             let (state, access) = (StateDir::at(folder.path()), api.access());
             api.put("httproutes", stable_route());
             let keeper = Keeper::begin(&access, &state, plan.claim(), Arc::new(Silent)).await.unwrap();
-            let driver = Box::new(HttpRouteDriver::new(&access, &plan));
-            let events = Events::silent();
-            let stage = ClusterStage::new(&access, &plan, driver, &keeper, &events);
+            Self { api, access, plan, keeper, events: Events::silent(), _folder: folder }
+        }
+
+        fn stage(&self) -> ClusterStage<'_> {
+            let driver = Box::new(HttpRouteDriver::new(&self.access, &self.plan));
+            ClusterStage::new(&self.access, &self.plan, driver, &self.keeper, &self.events)
+        }
+    }
+
+    #[tokio::test]
+    async fn users_leave_the_rule_that_marks_before_it_goes() {
+        for (phase, left) in [(Phase::Running, 2), (Phase::Promoting, 1)] {
+            let scene = Scene::begin(true).await;
+            let (Scene { api, plan, keeper, .. }, stage) = (&scene, scene.stage());
             let route = Entry::restore(plan.route_ref(), "/spec", &plan.originals.route);
             keeper.enter(phase, [route]).await.unwrap();
             stage.driver.shift(Percent::new(50.0).unwrap()).await.unwrap();
@@ -358,21 +379,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_pod_template_that_somebody_changed_meanwhile_is_neither_replaced_nor_restored() {
-        let mut spec = CanarySpec::new("demo-app");
-        spec.env.insert("APP_VERSION".into(), "2".into());
-        spec.watchdog = WatchdogPolicy::Off;
-        let plan = Plan { endpoint: server(0).await, ..plan_for(spec).unwrap() };
         let image = json!({"spec": {"containers": [{"name": "demo-app", "image": "demo-app:hotfix"}]}});
         let note = json!({"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "now"}}});
         for change in [Some(image), Some(note), None] {
-            let (folder, api) = (tempfile::tempdir().unwrap(), FakeApi::default());
-            let (state, access) = (StateDir::at(folder.path()), api.access());
+            let scene = Scene::begin(false).await;
+            let (Scene { api, plan, keeper, .. }, stage) = (&scene, scene.stage());
             api.put("deployments", stable_deployment());
-            api.put("httproutes", stable_route());
-            let keeper = Keeper::begin(&access, &state, plan.claim(), Arc::new(Silent)).await.unwrap();
-            let driver = Box::new(HttpRouteDriver::new(&access, &plan));
-            let events = Events::silent();
-            let stage = ClusterStage::new(&access, &plan, driver, &keeper, &events);
             stage.record().await.unwrap();
             stage.shift(Percent::new(100.0).unwrap()).await.unwrap();
             let template = || api.get("deployments/demo-app")["spec"]["template"].take();
@@ -401,17 +413,8 @@ mod tests {
 
     #[tokio::test]
     async fn rules_that_somebody_changed_meanwhile_end_the_run_and_do_not_hinder_the_way_back() {
-        let mut spec = CanarySpec::new("demo-app");
-        spec.env.insert("APP_VERSION".into(), "2".into());
-        spec.watchdog = WatchdogPolicy::Off;
-        let plan = Plan { marked: true, endpoint: server(0).await, ..plan_for(spec).unwrap() };
-        let (folder, api) = (tempfile::tempdir().unwrap(), FakeApi::default());
-        let (state, access) = (StateDir::at(folder.path()), api.access());
-        api.put("httproutes", stable_route());
-        let keeper = Keeper::begin(&access, &state, plan.claim(), Arc::new(Silent)).await.unwrap();
-        let driver = Box::new(HttpRouteDriver::new(&access, &plan));
-        let events = Events::silent();
-        let stage = ClusterStage::new(&access, &plan, driver, &keeper, &events);
+        let scene = Scene::begin(true).await;
+        let (api, stage) = (&scene.api, scene.stage());
         stage.record().await.unwrap();
         let half = Percent::new(50.0).unwrap();
         stage.shift(half).await.unwrap();
