@@ -9,7 +9,7 @@ mod tell;
 
 use kubsets_judge::{Evidence, Verdict};
 use kubsets_load::Tick;
-use kubsets_undo::{LockState, Reach, caught};
+use kubsets_undo::{Comparison, LockState, Reach, caught};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -262,7 +262,7 @@ impl<'a, S: Stage, T: TickSource> Machine<'a, S, T> {
         }
         self.percent = 0.0;
         let comparisons = self.calmly(stage.clean_up(reach)).await?;
-        let equal = comparisons.iter().all(|one| one.equal);
+        let equal = Comparison::all_equal(&comparisons);
         let total_ms = clock.elapsed().as_secs_f64() * 1e3;
         Ok(UndoReport { api_ms: given.api_ms, wire_ms: given.wire_ms, total_ms, comparisons, equal })
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use kubsets_lab::plan::{Plan, PlannedStep, awaited};
 use kubsets_lab::{Bindings, Condition, Operation, Scope};
-use kubsets_undo::{LockState, caught};
+use kubsets_undo::{Comparison, LockState, caught};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -398,7 +398,7 @@ impl<'a, S: Stage> Machine<'a, S> {
         let began = Instant::now();
         match self.stage.undo().await {
             Ok(comparisons) => {
-                let equal = comparisons.iter().all(|one| one.equal);
+                let equal = Comparison::all_equal(&comparisons);
                 let report = UndoReport { seconds: began.elapsed().as_secs_f64(), comparisons, equal };
                 self.events.emit(LabEvent::Undone(report.clone()));
                 Some(report)

@@ -26,6 +26,11 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// Whether all objects are as before.
+    pub fn all_equal(comparisons: &[Self]) -> bool {
+        comparisons.iter().all(|one| one.equal)
+    }
+
     /// Compares the object of an entry, as it was found, with its state before.
     pub(crate) fn of(entry: &Entry, found: Option<&Value>) -> Self {
         let (pointer, before, after) = match entry {

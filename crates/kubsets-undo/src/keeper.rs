@@ -198,7 +198,7 @@ impl Keeper {
         let way = self.way_back(&book.journal, reach);
         way.go(drain).await?;
         let comparisons = way.compare().await?;
-        if comparisons.iter().all(|one| one.equal) {
+        if Comparison::all_equal(&comparisons) {
             book.journal.phase = if reach == Reach::Promoted { Phase::Promoted } else { Phase::Undone };
             self.state.write_as_is(&self.claim.run, JOURNAL_FILE, &book.journal)?;
         }
@@ -220,7 +220,7 @@ impl Keeper {
     /// [`KeeperError`]; the journal then stays in the cluster, and the watchdog does the rest.
     pub async fn finish(&self, drain: Duration) -> Result<Vec<Comparison>, KeeperError> {
         let comparisons = self.undo(Reach::Before, drain).await?;
-        if comparisons.iter().all(|one| one.equal) {
+        if Comparison::all_equal(&comparisons) {
             self.close().await?;
         }
         Ok(comparisons)

@@ -191,8 +191,7 @@ impl Orphan {
         // A run that is undone leaves its subject to others.
         if journal.phase != Phase::Undone {
             let lease = wait_for_silence(access, kind, &claim.lease_ref()).await?;
-            let lease = lease.filter(|lease| lease.is_of(&claim.run));
-            if let Some(lease) = &lease {
+            if let Some(lease) = lease.filter(|lease| lease.is_of(&claim.run)) {
                 lease.take_over(access).await?;
             }
             // The driver may have written more before it died.
@@ -200,9 +199,7 @@ impl Orphan {
                 Some(newest) => journal = newest,
                 None if journal.phase != Phase::Promoted => {
                     // It went when everything was undone, or never came and nothing was done.
-                    if let Some(lease) = &lease {
-                        release(access, &lease.reference()).await?;
-                    }
+                    close(access, &journal).await?;
                     journal.phase = Phase::Undone;
                 }
                 None => {}
@@ -239,7 +236,7 @@ impl Orphan {
             self.journal.phase = Phase::Undone;
             state.write_as_is(&self.journal.claim.run, JOURNAL_FILE, &self.journal)?;
         }
-        let equal = comparisons.iter().all(|one| one.equal);
+        let equal = Comparison::all_equal(&comparisons);
         let (run, seconds) = (self.journal.claim.run, self.since.elapsed().as_secs_f64());
         Ok(Undone { run, phase, comparisons, equal, seconds })
     }

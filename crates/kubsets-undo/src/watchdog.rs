@@ -104,7 +104,7 @@ async fn restore(access: &Access, config_map: &ObjectRef, drain: Duration) -> Re
     let way = WayBack { access, journal: &journal, reach, progress: &Silent };
     way.go(drain).await?;
     let comparisons = way.compare().await?;
-    let equal = comparisons.iter().all(|one| one.equal);
+    let equal = Comparison::all_equal(&comparisons);
     info!(%run, equal, "restored");
     announce(access, &journal, reach).await;
     close(access, &journal).await?;

@@ -76,7 +76,7 @@ pub(super) async fn abort(app: &App, run: Option<RunId>) -> anyhow::Result<ExitC
         }
     })?;
     Ok(match &aborted {
-        Aborted::ByUndo { comparisons, .. } if !comparisons.iter().all(|one| one.equal) => {
+        Aborted::ByUndo { comparisons, .. } if !Comparison::all_equal(comparisons) => {
             ExitCode::CleanupIncomplete
         }
         _ => ExitCode::Success,

@@ -2,7 +2,7 @@
 
 use kubsets_delivery::{Aborted, ManageError};
 use kubsets_kube::Access;
-use kubsets_undo::{AbortEnd, Kind, RunId, StateDir, manage};
+use kubsets_undo::{AbortEnd, Comparison, Kind, RunId, StateDir, manage};
 
 use super::clean::compared;
 use super::left::{Left, left};
@@ -35,7 +35,7 @@ pub(super) async fn run(app: &App, family: Option<&str>, args: &Args) -> anyhow:
     step.done("");
     app.ui.emit("LabAbort", &ended, |style| describe(&ended, style))?;
     let equal = |one: &Aborted| match one {
-        Aborted::ByUndo { comparisons, .. } => comparisons.iter().all(|one| one.equal),
+        Aborted::ByUndo { comparisons, .. } => Comparison::all_equal(comparisons),
         Aborted::NothingRunning | Aborted::ByDriver { .. } => true,
     };
     Ok(if ended.iter().all(equal) { ExitCode::Success } else { ExitCode::CleanupIncomplete })
